@@ -1,0 +1,69 @@
+# Everything the project is asked to do. `make` alone prints the list. Needs Python >= 3.11 and pip; builds .venv by itself.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.chat-suite.stamp
+TEST ?= tests
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install demo server test test-serial check lint types arch fmt bench replay screenshot snapshots dist clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(STAMP) ## build .venv with the project (editable) and its tools; other targets do it when needed
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@
+
+demo: $(STAMP) ## a server on this machine and the TUI in front of it; tells how a second person joins
+	@$(BIN)/python tools/demo.py
+
+server: $(STAMP) ## a server on this machine, in the foreground, with its data in .demo/ (ends with Ctrl-C)
+	@$(BIN)/chat-server --data-dir .demo --insecure --registration open
+
+test: $(STAMP) ## all tests (TEST=path for some of them, JOBS=0 for one process)
+	@$(BIN)/python -m pytest -n $(JOBS) $(TEST)
+
+check: lint types arch test ## what has to pass before a commit: lint, types, arch, test
+
+lint: $(STAMP) ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy --strict over packages, tests and tools
+	@$(BIN)/mypy
+	@$(BIN)/mypy tests tools
+
+arch: $(STAMP) ## import-linter: what may import what
+	@$(BIN)/lint-imports
+
+fmt: $(STAMP) ## mend what ruff can mend: order of imports, format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure a server on this machine
+	@$(BIN)/python -m bench
+
+replay: $(STAMP) ## post an IRC log through a server and compare what arrives (LOG=file)
+	@$(BIN)/python tools/replay.py $(LOG)
+
+screenshot: $(STAMP) ## draw docs/screenshot.svg anew
+	@$(BIN)/python -m chat_client.tui.screenshot docs/screenshot.svg
+
+snapshots: $(STAMP) ## accept how the TUI draws now as what its tests expect
+	@$(BIN)/python -m pytest tests/tui --snapshot-update
+
+dist: $(STAMP) ## wheel and source archive in dist/
+	@$(BIN)/python -m hatchling build -d dist
+
+clean: ## remove caches, dist/ and the demo's data; keeps .venv
+	@rm -rf dist build .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache snapshot_report.html
+	@find protocol server client tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
