@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
+from chat_client.core.answers import SearchPage
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.errors import RequestError
 from chat_client.core.profile import Profile
 from chat_client.core.requests import Requests
-from chat_client.core.state import ClientState
+from chat_client.core.state import ClientState, Gap, Member
 
 __all__ = ["ChatClient"]
 
@@ -161,3 +162,37 @@ class ChatClient(Requests):
 
     async def react(self, conversation: str, message_id: str, emoji: str, *, removed: bool = False) -> None:
         """Add a reaction, or take one's own back."""
+
+    # ---- Reading more --------------------------------------------------------------------------------------------------
+
+    async def load_older(self, conversation: str, count: int = 100) -> bool:
+        """Put up to ``count`` older events before the timeline, from the cache or the server.
+
+        Returns:
+            Whether there may be more. While it is asking, :attr:`Conversation.loading_older` is true; a second call
+            meanwhile does nothing.
+        """
+
+    async def fill_gap(self, conversation: str, gap: Gap, *, newest_first: bool = True) -> None:
+        """Load up to 200 events of a gap that is ``loadable``, from its newer or its older end."""
+
+    async def load_around(self, conversation: str, seq: int) -> bool:
+        """Load the events around ``seq`` (a search hit, a quoted message) with a gap between them and the others.
+
+        Returns:
+            Whether ``seq`` can be shown now.
+        """
+
+    async def load_members(self, conversation: str) -> tuple[Member, ...]:
+        """Ask who is in a conversation and keep it in :attr:`Conversation.members`."""
+
+    async def search(
+        self,
+        query: str,
+        *,
+        conversation: str | None = None,
+        sender: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> SearchPage:
+        """Find messages, newest first; without a connection, in what this device holds."""
