@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+
+from chat_client.core.state import Member, Message, Person, PresenceState
+from chat_client.core.text import Safe, printable, safe_line
 from chat_protocol.packets import DeviceInfo as WireDevice
 from chat_protocol.packets import GroupInfo as WireGroup
 from chat_protocol.packets import MemberInfo as WireMember
 from chat_protocol.packets import Recipient as WireRecipient
 from chat_protocol.packets import UserInfo as WireUser
-
-from chat_client.core.state import Member, Message, Person, PresenceState
-from chat_client.core.text import Safe, printable, safe_line
 
 __all__ = [
     "Device",

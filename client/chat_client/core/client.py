@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
-from chat_client.core.answers import SearchPage
-from chat_client.core.accounts import Account, Credentials
-from chat_client.core.errors import RequestError
 from chat_client.core.profile import Profile
+
+from chat_client.core.accounts import Account, Credentials
+from chat_client.core.answers import SearchPage
 from chat_client.core.requests import Requests
 from chat_client.core.state import ClientState, Gap, Member
 

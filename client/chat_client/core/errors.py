@@ -1,10 +1,10 @@
 """What can go wrong for the user of the client core, each with a sentence that says what happened and what to do.
 
-    ClientError
-    ├── RequestError        the server refused a request, or it could not be asked
-    ├── ConnectError        no connection: unreachable, untrusted, wrong fingerprint, insecure
-    ├── ProfileInUse        another process works with every slot of this account
-    └── ConfigError         a file or a link cannot be understood
+ClientError
+├── RequestError        the server refused a request, or it could not be asked
+├── ConnectError        no connection: unreachable, untrusted, wrong fingerprint, insecure
+├── ProfileInUse        another process works with every slot of this account
+└── ConfigError         a file or a link cannot be understood
 """
 
 from chat_client.core.text import Safe, safe_line

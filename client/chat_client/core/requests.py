@@ -3,8 +3,6 @@
 from abc import ABC, abstractmethod
 from typing import Any, cast
 
-from chat_protocol import packets
-from chat_protocol.names import group_name, user_name
 from msgspec import UNSET
 
 from chat_client.core import answers
@@ -12,6 +10,8 @@ from chat_client.core.answers import Device, Group, Recipient
 from chat_client.core.errors import RequestError
 from chat_client.core.state import Person, PresenceState
 from chat_client.core.text import Safe, safe_line
+from chat_protocol import packets
+from chat_protocol.names import group_name, user_name
 
 __all__ = ["Requests"]
 
@@ -37,15 +37,15 @@ class Requests(ABC):
     """
 
     @abstractmethod
-    async def ask(self, kind: type[packets.Request], **fields: Any) -> packets.Packet:
+    async def ask(self, request: type[packets.Request], /, **fields: Any) -> packets.Packet:
         """Send a request and return the answer.
 
         Raises:
             RequestError: The server refused, the answer did not come in time, or there is no connection.
         """
 
-    async def _ok(self, kind: type[packets.Request], **fields: Any) -> packets.Ok:
-        return cast(packets.Ok, await self.ask(kind, **fields))
+    async def _ok(self, request: type[packets.Request], /, **fields: Any) -> packets.Ok:
+        return cast(packets.Ok, await self.ask(request, **fields))
 
     # ---- Groups --------------------------------------------------------------------------------------------------------
 
@@ -123,9 +123,7 @@ class Requests(ABC):
 
     async def notify(self, user: str, text: str, kind: str = "note") -> None:
         """Put a notification into somebody's ``!notifications`` (admin, bot)."""
-        await self.ask(
-            packets.PostNotification, to=_user(user), message_id=self.new_id(), kind=kind, content=text
-        )
+        await self.ask(packets.PostNotification, to=_user(user), message_id=self.new_id(), kind=kind, content=text)
 
     # ---- Oneself -------------------------------------------------------------------------------------------------------
 

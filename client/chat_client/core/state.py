@@ -41,7 +41,7 @@ LinkStatus = Literal["offline", "connecting", "online", "refused"]
 
 ConversationKind = Literal["group", "private", "announcements", "notifications"]
 PresenceState = Literal["online", "away", "dnd", "offline", "unknown"]
-NoticeKind = Literal["info", "error", "message", "mention", "private", "broadcast", "notification"]
+NoticeKind = Literal["info", "error", "mention", "private", "broadcast", "notification"]
 
 MAX_NOTICES: Final = 64
 """How many notices a state holds; older ones fall off."""
@@ -114,6 +114,8 @@ class Conversation(msgspec.Struct, frozen=True):
     """The newest event known to exist."""
     cursor: int = 0
     """Every event up to here has arrived or is announced as a gap."""
+    loaded_from: int = 1
+    """The timeline tells everything (gaps included) from here to ``cursor``."""
     read_seq: int = 0
     """Every message up to here was shown to the user, on this or another device."""
     unread: int = 0
@@ -123,9 +125,13 @@ class Conversation(msgspec.Struct, frozen=True):
     typing: tuple[Typist, ...] = ()
     members: tuple[Member, ...] | None = None
     """None until asked for with :meth:`ChatClient.load_members`."""
-    has_older: bool = True
+    has_older: bool = False
     """Whether there may be events before the first line of the timeline."""
     loading_older: bool = False
+    last_timestamp_ms: int = 0
+    """When the newest event that is known was written."""
+    visit_read_seq: int | None = None
+    """Where the read marker stood when the conversation was opened; None while it is not open or the line is gone."""
     new_from: int | None = None
     """Where the "n new" line stands in this visit: above the entry with this seq. None: no such line."""
     new_count: int = 0
@@ -138,6 +144,7 @@ class Conversation(msgspec.Struct, frozen=True):
     loose: Mapping[str, tuple[LooseReaction, ...]] = {}
     """Reactions by target, for messages that are not loaded."""
     sent_in_visit: bool = False
+    """Whether the user wrote something since the conversation was opened."""
 
     @property
     def joined(self) -> bool:
@@ -147,7 +154,7 @@ class Conversation(msgspec.Struct, frozen=True):
     @property
     def sort_key(self) -> tuple[bool, bool, bool, int]:
         """Key for a list in order of urgency: mentions, then unread, then the newest; muted ones last."""
-        return (self.muted, self.mentions == 0, self.unread == 0, -self.timeline.last_timestamp_ms)
+        return (self.muted, self.mentions == 0, self.unread == 0, -self.last_timestamp_ms)
 
 
 class Notice(msgspec.Struct, frozen=True):

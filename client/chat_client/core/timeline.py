@@ -1,8 +1,8 @@
 """The lines of one conversation: a persistent sequence in log order. It knows nothing of the network or of reading.
 
-Lines that stand in the log are kept in chunks of tuples; a change copies one chunk and the list of chunks, so that adding a
-message to 100,000 others costs a few microseconds, older values stay valid and :meth:`Timeline.splices` finds what changed
-by comparing identities. Own messages that are not in the log yet (pending or failed) always stand last.
+Lines that stand in the log are kept in chunks of tuples; a change copies one chunk and the list of chunks, so that adding
+a message to 100,000 others costs a few microseconds, older values stay valid and :meth:`Timeline.splices` finds what
+changed by comparing identities. Own messages that are not in the log yet (pending or failed) always stand last.
 """
 
 from bisect import bisect_left, bisect_right
@@ -238,8 +238,8 @@ class Timeline:
     def put(self, lines: Iterable[Line], covered: tuple[int, int] | None = None) -> "Timeline":
         """Return the timeline with ``lines`` (ascending) in their places.
 
-        A line takes the place of one with the same seq. ``covered`` is the inclusive range of the log that ``lines`` tell
-        all about: gaps lose that part. Appending is O(1) amortised, all else O(lines + chunks).
+        A line takes the place of one with the same seq. ``covered`` is the inclusive range of the log that ``lines``
+        tell all about: gaps lose that part. Appending is O(1) amortised, all else O(lines + chunks).
         """
         new = tuple(lines)
         if not new and covered is None:
@@ -248,8 +248,9 @@ class Timeline:
         for line in new:
             if not isinstance(line, Gap):
                 index[line.message_id] = line.seq
-        low = min(new[0].first_seq if new else covered[0] if covered else 0, covered[0] if covered else new[0].first_seq)
-        high = max(new[-1].seq if new else 0, covered[1] if covered else 0)
+        span = covered or (new[0].first_seq, new[-1].seq)
+        low = min(span[0], new[0].first_seq) if new else span[0]
+        high = max(span[1], new[-1].seq) if new else span[1]
         start = bisect_left(self._chunks, low, key=_chunk_end)
         stop = bisect_right(self._chunks, high, key=_chunk_start)
         if start == stop and start == len(self._chunks) and self._chunks and len(self._chunks[-1]) + len(new) <= CHUNK:
@@ -380,6 +381,4 @@ def _compare(old: list[Line], new: list[Line], old_at: int, new_at: int, found: 
     while tail < len(old) - head and tail < len(new) - head and old[-1 - tail] is new[-1 - tail]:
         tail += 1
     if head + tail < max(len(old), len(new)):
-        found.append(
-            Splice(old_at + head, len(old) - head - tail, new_at + head, tuple(new[head : len(new) - tail]))
-        )
+        found.append(Splice(old_at + head, len(old) - head - tail, new_at + head, tuple(new[head : len(new) - tail])))
