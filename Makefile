@@ -9,7 +9,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo server test test-serial check lint types arch fmt bench replay screenshot snapshots dist clean
+.PHONY: help install demo server test check lint types arch fmt bench replay screenshot snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
