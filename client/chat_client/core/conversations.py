@@ -178,6 +178,7 @@ def _loaded(conversation: Conversation, event: events.HistoryLoaded, me: str) ->
         conversation = replace(conversation, timeline=conversation.timeline.put((between,)))
     page = sorted((*event.events, *event.reactions), key=lambda entry: entry.seq)
     timeline, loose = add_events(conversation.timeline, conversation.loose, page, me, (event.first_seq, event.last_seq))
+    timeline = timeline.put(Gap(*gap) for gap in event.gaps)
     low = min(conversation.loaded_from, event.first_seq)
     has_older = conversation.has_older
     if event.first_seq <= conversation.loaded_from:

@@ -135,6 +135,8 @@ class HistoryLoaded(Struct, frozen=True):
     last_seq: int
     has_older: bool | None = None
     reactions: tuple[LogEvent, ...] = ()
+    gaps: tuple[tuple[int, int, str], ...] = ()
+    """Parts of the range that are not in the cache either: first, last, reason."""
 
 
 class MessageQueued(Struct, frozen=True):
