@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 demo: $(STAMP) ## a server on this machine and the TUI in front of it; tells how a second person joins
-	@$(BIN)/python tools/demo.py
+	@$(BIN)/python -m tools.demo
 
 server: $(STAMP) ## a server on this machine, in the foreground, with its data in .demo/ (ends with Ctrl-C)
 	@$(BIN)/chat-server --data-dir .demo --insecure --registration open
@@ -53,7 +53,7 @@ bench: $(STAMP) ## measure a server on this machine
 	@$(BIN)/python -m bench
 
 replay: $(STAMP) ## post an IRC log through a server and compare what arrives (LOG=file)
-	@$(BIN)/python tools/replay.py $(LOG)
+	@$(BIN)/python -m tools.replay $(LOG)
 
 screenshot: $(STAMP) ## draw docs/screenshot.svg anew
 	@$(BIN)/python -m chat_client.tui.screenshot docs/screenshot.svg
