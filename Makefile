@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.chat-suite.stamp
+RUN := $(VENV)/.run.stamp
+DEV := $(VENV)/.dev.stamp
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TEST ?= tests
 JOBS ?= auto
 
@@ -14,54 +16,60 @@ JOBS ?= auto
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-install: $(STAMP) ## build .venv with the project (editable) and its tools; other targets do it when needed
+install: $(DEV) ## build .venv with the project (editable) and its tools; other targets do it when needed
 
-$(STAMP): pyproject.toml
+$(RUN): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@echo "building $(VENV), once"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --editable .
 	@touch $@
 
-demo: $(STAMP) ## a server on this machine and the TUI in front of it; tells how a second person joins
+$(DEV): $(RUN)
+	@echo "adding the tools for tests and checks, once"
+	@$(PIP) install --group dev
+	@touch $@
+
+demo: $(RUN) ## a server on this machine and the TUI in front of it; tells how a second person joins
 	@$(BIN)/python -m tools.demo
 
-server: $(STAMP) ## a server on this machine, in the foreground, with its data in .demo/ (ends with Ctrl-C)
+server: $(RUN) ## a server on this machine, in the foreground, with its data in .demo/ (ends with Ctrl-C)
 	@$(BIN)/chat-server --data-dir .demo --insecure --registration open
 
-test: $(STAMP) ## all tests (TEST=path for some of them, JOBS=0 for one process)
+test: $(DEV) ## all tests (TEST=path for some of them, JOBS=0 for one process)
 	@$(BIN)/python -m pytest -n $(JOBS) $(TEST)
 
 check: lint types arch test ## what has to pass before a commit: lint, types, arch, test
 
-lint: $(STAMP) ## ruff: rules and format
+lint: $(DEV) ## ruff: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(STAMP) ## mypy --strict over packages, tests and tools
+types: $(DEV) ## mypy --strict over packages, tests and tools
 	@$(BIN)/mypy
 	@$(BIN)/mypy tests tools
 
-arch: $(STAMP) ## import-linter: what may import what
+arch: $(DEV) ## import-linter: what may import what
 	@$(BIN)/lint-imports
 
-fmt: $(STAMP) ## mend what ruff can mend: order of imports, format
+fmt: $(DEV) ## mend what ruff can mend: order of imports, format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure a server on this machine
+bench: $(DEV) ## measure a server on this machine
 	@$(BIN)/python -m bench
 
-replay: $(STAMP) ## post an IRC log through a server and compare what arrives (LOG=file)
+replay: $(DEV) ## post an IRC log through a server and compare what arrives (LOG=file)
 	@$(BIN)/python -m tools.replay $(LOG)
 
-screenshot: $(STAMP) ## draw docs/screenshot.svg anew
+screenshot: $(DEV) ## draw docs/screenshot.svg anew
 	@$(BIN)/python -m chat_client.tui.screenshot docs/screenshot.svg
 
-snapshots: $(STAMP) ## accept how the TUI draws now as what its tests expect
+snapshots: $(DEV) ## accept how the TUI draws now as what its tests expect
 	@$(BIN)/python -m pytest tests/tui --snapshot-update
 
-dist: $(STAMP) ## wheel and source archive in dist/
+dist: $(DEV) ## wheel and source archive in dist/
 	@$(BIN)/python -m hatchling build -d dist
 
 clean: ## remove caches, dist/ and the demo's data; keeps .venv
