@@ -129,7 +129,8 @@ def put_conversations(connection: sqlite3.Connection, conversations: Iterable[Co
         " visibility = excluded.visibility, muted = excluded.muted, last_seq = excluded.last_seq,"
         " cursor = excluded.cursor, read_seq = excluded.read_seq, unread = excluded.unread,"
         " mentions = excluded.mentions, peer_read_seq = excluded.peer_read_seq,"
-        " last_timestamp = excluded.last_timestamp, draft = excluded.draft, floor = min(floor, excluded.floor)",
+        " last_timestamp = excluded.last_timestamp, draft = excluded.draft, floor = CASE WHEN cursor = 0 THEN excluded.floor"
+        " ELSE min(floor, excluded.floor) END",
         [
             (
                 entry.name,
@@ -155,7 +156,7 @@ def put_conversations(connection: sqlite3.Connection, conversations: Iterable[Co
 
 def put_events(connection: sqlite3.Connection, events: Sequence[LogEvent]) -> None:
     """Keep events of one conversation, ascending: messages as rows, edits and deletions on the rows of their targets."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for event in events:
         if isinstance(event, Edited | Deleted):
             if rows:

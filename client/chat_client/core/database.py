@@ -68,6 +68,11 @@ class Database:
         self._thread.start()
         self._opened.result()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
     def do(self, work: Work[T]) -> "Future[T]":
         """Queue work; any thread. Its result comes when it is committed, its exception when it was undone."""
         future: Future[T] = Future()

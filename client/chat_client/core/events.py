@@ -137,6 +137,7 @@ class HistoryLoaded(Struct, frozen=True):
     reactions: tuple[LogEvent, ...] = ()
     gaps: tuple[tuple[int, int, str], ...] = ()
     """Parts of the range that are not in the cache either: first, last, reason."""
+    from_cache: bool = False
 
 
 class MessageQueued(Struct, frozen=True):

@@ -16,7 +16,7 @@ import re
 import unicodedata
 from typing import Final, NewType
 
-__all__ = ["MAX_MARKS", "Safe", "printable", "safe_line"]
+__all__ = ["MAX_MARKS", "Safe", "printable", "safe_line", "sendable"]
 
 Safe = NewType("Safe", str)
 """Text that has gone through :func:`printable`."""
@@ -30,6 +30,7 @@ _ZWJ: Final = "\u200d"
 _VS16: Final = "\ufe0f"
 
 _ODD = re.compile(r"[^\n\t -~]")
+_UNSENDABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _KEYCAPS: Final = frozenset("0123456789#*\u203c\u2049")
 _INVISIBLE: Final = frozenset(
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u200b\u200c\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0"
@@ -63,6 +64,12 @@ def printable(text: str, *, multiline: bool = True) -> Safe:
 def safe_line(text: str) -> Safe:
     """Return ``text`` as :func:`printable` text of a single line."""
     return printable(text, multiline=False)
+
+
+def sendable(text: str) -> str:
+    """Return what the user wrote as it may be sent: without controls, which the server refuses, and lone surrogates."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _UNSENDABLE.sub("", text)
 
 
 def _clean(text: str) -> str:

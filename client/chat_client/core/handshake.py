@@ -1,0 +1,107 @@
+"""The first exchange on a connection: hello, then register or login."""
+
+import asyncio
+from typing import Final
+
+from chat_protocol import packets
+from chat_protocol.limits import PROTOCOL_VERSION
+from msgspec import UNSET
+
+from chat_client.core.accounts import Credentials
+from chat_client.core.errors import ConnectError, RequestError
+from chat_client.core.transport import Transport
+
+__all__ = ["explain", "greet", "log_in", "refusal"]
+
+ANSWER_TIMEOUT_S: Final = 20.0
+
+_ADVICE: Final = {
+    "not_authenticated": "log in first",
+    "bad_credentials": "check user name and password",
+    "name_taken": "choose another name",
+    "registration_closed": "ask the server's admin for an invite or an account",
+    "bad_invite": "ask for a new invite",
+    "not_member": "join it first",
+    "rate_limited": "wait a moment and try again",
+    "overloaded": "wait a moment and try again",
+    "storage": "the server cannot write now; try again later",
+    "quota": "delete something or ask the server's admin",
+    "protocol_version": "install a client of the server's version",
+    "too_long": "send it in parts",
+}
+
+
+def explain(code: str, message: str) -> str:
+    """Return the server's sentence with what to do about it."""
+    advice = _ADVICE.get(code, "")
+    said = message or code
+    return f"{said} ({advice})" if advice and advice not in said else said
+
+
+def refusal(error: packets.Error) -> RequestError:
+    """Return what is raised for an error that the server answered."""
+    incident = f" (incident {error.incident})" if isinstance(error.incident, str) else ""
+    after_ms = error.retry_after_ms if isinstance(error.retry_after_ms, int) else None
+    return RequestError(error.code, explain(error.code, error.message) + incident, after_ms)
+
+
+async def greet(transport: Transport, client_name: str) -> packets.Welcome:
+    """Say hello.
+
+    Raises:
+        RequestError: The server does not want this client.
+        ConnectError: The connection is over, or what is there is no chat server.
+    """
+    transport.send([packets.Hello(1, PROTOCOL_VERSION, client_name)])
+    answer = await _answer(transport, 1)
+    if not isinstance(answer, packets.Welcome):
+        raise ConnectError("connection_lost", f"{transport.address.key} answers, but not as a chat server")
+    transport.max_frame = answer.max_frame
+    return answer
+
+
+async def log_in(
+    transport: Transport, user: str, device: str, token: str, credentials: Credentials | None
+) -> packets.SessionOpened:
+    """Log in with ``token``, or else with ``credentials``.
+
+    Raises:
+        RequestError: The server said no.
+        ConnectError: The connection is over.
+    """
+    request: packets.Register | packets.Login
+    if credentials is None:
+        request = packets.Login(2, token=token, device=device)
+    elif credentials.register:
+        request = packets.Register(
+            2,
+            user,
+            credentials.password,
+            display_name=credentials.display_name or UNSET,
+            device=device,
+            invite=credentials.invite or UNSET,
+        )
+    else:
+        request = packets.Login(2, user=user, password=credentials.password, device=device)
+    transport.send([request])
+    answer = await _answer(transport, 2)
+    if not isinstance(answer, packets.SessionOpened):
+        raise ConnectError("connection_lost", "the server's answer to the login cannot be understood")
+    transport.max_frame = answer.max_frame
+    return answer
+
+
+async def _answer(transport: Transport, request_id: int) -> packets.ServerPacket:
+    """Wait for the answer; nothing else is sent by a server before ``sync``, but for pings and a reason for closing."""
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            while True:
+                for packet in await transport.receive():
+                    if isinstance(packet, packets.Ping):
+                        transport.send([packets.Pong(packet.id)])
+                    elif isinstance(packet, packets.Error) and packet.re in (request_id, UNSET):
+                        raise refusal(packet)
+                    elif getattr(packet, "re", None) == request_id:
+                        return packet
+    except TimeoutError:
+        raise ConnectError("timeout", f"{transport.address.key} did not answer in time") from None

@@ -1,0 +1,195 @@
+"""Reading more of the logs: older pages, gaps, the surroundings of a line, members, search. From the cache first."""
+
+import asyncio
+from typing import Final, TypeVar
+
+from chat_protocol import packets
+from msgspec import UNSET
+
+from chat_client.core import answers, cache, events
+from chat_client.core.answers import Hit, SearchPage
+from chat_client.core.database import Database, Work
+from chat_client.core.engine import Engine
+from chat_client.core.errors import RequestError
+from chat_client.core.lines import line_of
+from chat_client.core.state import Conversation, Gap, Member, Message
+from chat_client.core.text import printable
+
+__all__ = ["Histories"]
+
+T = TypeVar("T")
+
+PAGE: Final = 200
+AROUND: Final = 25
+MAX_CACHED: Final = 5_000
+"""How far back :meth:`Histories.load_around` goes through the cache before it makes an island instead."""
+
+
+class Histories(Engine):
+    """The part of a client that loads what is not in the state yet."""
+
+    _database: Database
+
+    async def _read(self, work: Work[T]) -> T:
+        return await asyncio.wrap_future(self._database.do(work))
+
+    def _conversation(self, name: str) -> Conversation:
+        entry = self.state.conversations.get(name)
+        if entry is None:
+            raise RequestError("not_found", f"{name} is not one of your conversations")
+        return entry
+
+    async def load_older(self, conversation: str, count: int = 100) -> bool:
+        """Put up to ``count`` older events before the timeline, from the cache or the server.
+
+        Returns:
+            Whether there may be more. While it is asking, :attr:`Conversation.loading_older` is true; a second call
+            meanwhile does nothing.
+        """
+        entry = self._conversation(conversation)
+        if entry.loading_older or not entry.has_older:
+            return entry.has_older
+        self.apply([events.HistoryLoading(conversation, True)])
+        try:
+            await self._load_page(conversation, entry.loaded_from, min(count, PAGE))
+        finally:
+            if self._conversation(conversation).loading_older:
+                self.apply([events.HistoryLoading(conversation, False)])
+        return self._conversation(conversation).has_older
+
+    async def _load_page(self, conversation: str, before: int, count: int) -> None:
+        page = await self._read(lambda connection: cache.page_before(connection, conversation, before, count))
+        if page is not None:
+            self.apply(
+                [
+                    events.HistoryLoaded(
+                        conversation,
+                        page.events,
+                        page.first_seq,
+                        page.last_seq,
+                        page.has_older,
+                        page.reactions,
+                        page.gaps,
+                        from_cache=True,
+                    )
+                ]
+            )
+            return
+        found, more = await self._history(conversation, before=before, limit=count)
+        first = found[0].seq if found and more else 1
+        if before > 1:
+            self.apply([events.HistoryLoaded(conversation, found, first, before - 1, more)])
+
+    async def _history(
+        self, conversation: str, *, limit: int, before: int | None = None, after: int | None = None
+    ) -> tuple[tuple[packets.LogEvent, ...], bool]:
+        answer = await self._ok(
+            packets.History,
+            conversation=conversation,
+            before=UNSET if before is None else before,
+            after=UNSET if after is None else after,
+            limit=limit,
+        )
+        return tuple(answer.events or ()), answer.more is True
+
+    async def fill_gap(self, conversation: str, gap: Gap, *, newest_first: bool = True) -> None:
+        """Load up to 200 events of a gap that is ``loadable``, from its newer or its older end."""
+        self._conversation(conversation)
+        if not gap.loadable:
+            return
+        if newest_first:
+            found, more = await self._history(conversation, before=gap.seq + 1, limit=PAGE)
+            first = max(found[0].seq, gap.first_seq) if found and more else gap.first_seq
+            last = gap.seq
+        else:
+            found, more = await self._history(conversation, after=gap.first_seq - 1, limit=PAGE)
+            first = gap.first_seq
+            last = min(found[-1].seq, gap.seq) if found and more else gap.seq
+        inside = tuple(event for event in found if first <= event.seq <= last)
+        self.apply([events.HistoryLoaded(conversation, inside, first, last)])
+
+    async def load_around(self, conversation: str, seq: int) -> bool:
+        """Load the events around ``seq`` (a search hit, a quoted message) with a gap between them and the others.
+
+        Returns:
+            Whether ``seq`` can be shown now.
+        """
+        await self._load_cached_to(conversation, seq)
+        entry = self._conversation(conversation)
+        there = entry.timeline.by_seq(seq)
+        if there is None and seq >= entry.loaded_from:
+            return False
+        if there is None or (isinstance(there, Gap) and there.loadable):
+            bounds = (there.first_seq, there.seq) if there is not None else (1, entry.loaded_from - 1)
+            found, more = await self._history(conversation, before=min(seq + AROUND, bounds[1] + 1), limit=2 * AROUND)
+            first = max(found[0].seq, bounds[0]) if found and more else bounds[0]
+            last = min(seq + AROUND - 1, bounds[1])
+            inside = tuple(event for event in found if first <= event.seq <= last)
+            older = None if there is not None else more
+            self.apply([events.HistoryLoaded(conversation, inside, first, last, older)])
+        there = self._conversation(conversation).timeline.by_seq(seq)
+        return there is not None and not isinstance(there, Gap)
+
+    async def _load_cached_to(self, conversation: str, seq: int) -> None:
+        """Load cached pages until ``seq`` is in the state, if that is not far."""
+        for _ in range(MAX_CACHED // PAGE):
+            before = self._conversation(conversation).loaded_from
+            if seq >= before:
+                return
+            page = await self._read(lambda connection, at=before: cache.page_before(connection, conversation, at, PAGE))  # type: ignore[misc]
+            if page is None:
+                return
+            await self._load_page(conversation, before, PAGE)
+
+    async def load_members(self, conversation: str) -> tuple[Member, ...]:
+        """Ask who is in a conversation and keep it in :attr:`Conversation.members`."""
+        answer = await self._ok(packets.ListMembers, conversation=conversation)
+        infos = answer.members or ()
+        members = tuple(answers.member(info) for info in infos)
+        people = tuple(answers.person(info) for info in infos)
+        self.apply([events.PeopleListed(people), events.MembersListed(conversation, members)])
+        return members
+
+    async def search(
+        self,
+        query: str,
+        *,
+        conversation: str | None = None,
+        sender: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> SearchPage:
+        """Find messages, newest first; without a connection, in what this device holds."""
+        if not query.split():
+            raise RequestError("bad_query", "there is nothing to search for: give one word or more")
+        try:
+            answer = await self._ok(
+                packets.Search,
+                query=query,
+                conversation=UNSET if conversation is None else conversation,
+                sender=UNSET if sender is None else sender.removeprefix("@"),
+                before=UNSET if before is None else before,
+                limit=min(limit, 100),
+            )
+        except RequestError as error:
+            if error.code not in ("offline", "connection_lost", "timeout"):
+                raise
+            return await self._search_here(query.split(), conversation, sender, before, limit)
+        hits = tuple(
+            Hit(hit.event.conversation, line, printable(hit.snippet))
+            for hit in answer.hits or ()
+            if isinstance(line := line_of(hit.event, self.state.me), Message)
+        )
+        return SearchPage(hits, answer.next if isinstance(answer.next, int) else None)
+
+    async def _search_here(
+        self, words: list[str], conversation: str | None, sender: str | None, before: int | None, limit: int
+    ) -> SearchPage:
+        name = None if sender is None else sender.removeprefix("@")
+        found = await self._read(lambda connection: cache.search(connection, words, conversation, name, before, limit))
+        hits = tuple(
+            Hit(event.conversation, line, cache.snippet(line.content, words))
+            for event in found
+            if isinstance(line := line_of(event, self.state.me), Message)
+        )
+        return SearchPage(hits, found[-1].timestamp if len(found) == limit else None, local=True)
