@@ -1,0 +1,116 @@
+"""The command ``chat-server``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+
+from chat_server import __version__, log
+from chat_server.config import Config, ConfigError, load
+from chat_server.store.base import StoreError
+
+EXIT_FAILURE: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNAVAILABLE: Final = 69
+EXIT_CONFIG: Final = 78
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line that says what to do, exit code 2."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="chat-server",
+        description="Chat for people who live in terminals: the server.",
+        epilog="Every option is also a key of the TOML file and a variable CHAT_SERVER_<KEY>: flag over environment over file.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"chat-server {__version__}")
+    parser.add_argument("--config", metavar="FILE", type=Path, help="read settings from this TOML file")
+    for field in msgspec.structs.fields(Config):
+        flag = "--" + field.name.replace("_", "-")
+        default = "" if field.default in ("", None) else f" (default: {field.default})"
+        if field.type is bool:
+            parser.add_argument(flag, dest=field.name, action="store_const", const=True, help=HELP[field.name])
+        else:
+            parser.add_argument(flag, dest=field.name, metavar="VALUE", help=HELP[field.name] + default)
+    return parser
+
+
+HELP: Final = {
+    "data_dir": "where everything is kept (default: the user's data directory)",
+    "host": "address to listen on",
+    "port": "port to listen on, 0 for any free one",
+    "insecure": "plain TCP instead of TLS; on loopback only",
+    "name": "the server's title for people",
+    "registration": "who may register: open, invite or closed",
+    "rate_limit": "messages per second of one user, or off",
+    "rate_burst": "messages that a user may send at once",
+    "max_frame": "longest frame of a client after login, in bytes",
+    "max_connections": "connections at most",
+    "io_threads": "threads that read and write connections",
+    "reader_threads": "threads that read the store",
+    "hashing_threads": "threads that check passwords",
+    "argon2_memory_kib": "memory of one password hash, in KiB",
+    "argon2_time_cost": "passes of one password hash",
+    "cache_mib": "recent events kept in memory, in MiB",
+    "log_level": "debug, info, warning or error",
+    "log_format": "auto, json or console",
+}
+"""What each setting is, for ``--help`` and docs/configuration.md."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server until SIGTERM or SIGINT; the exit code."""
+    options = vars(_make_parser().parse_args(arguments))
+    path = options.pop("config")
+    flags = {key: value for key, value in options.items() if value is not None}
+    try:
+        config = load(path, os.environ, flags)
+    except ConfigError as error:
+        print(f"chat-server: {error}", file=sys.stderr)
+        return EXIT_USAGE if flags else EXIT_CONFIG
+    log.set_up(config.log_level, config.log_format)
+    return _serve(config)
+
+
+def _serve(config: Config) -> int:
+    from chat_server.server import ChatServer
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        server = ChatServer(config)
+    except StoreError as error:
+        print(f"chat-server: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    except OSError as error:
+        print(f"chat-server: cannot listen on {config.host}:{config.port}: {error.strerror}", file=sys.stderr)
+        return EXIT_UNAVAILABLE
+    with server:
+        host, port = server.address
+        shown = f"[{host}]" if ":" in host else host
+        if server.first_invite is not None:
+            print(
+                f"no account yet: register the first one, the admin, with the invite {server.first_invite}",
+                file=sys.stderr,
+            )
+        print(f"ready tcp {shown}:{port}", flush=True)
+        stopping.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

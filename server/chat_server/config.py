@@ -1,0 +1,101 @@
+"""The server's settings: flag over environment over file over default, merged once.
+
+Each field of :class:`Config` is a TOML key, a flag ``--some-key`` and an environment variable ``CHAT_SERVER_SOME_KEY``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+from platformdirs import user_data_path
+
+from chat_protocol.limits import MAX_FRAME_BYTES, MAX_SERVER_FRAME_BYTES
+
+ENVIRONMENT_PREFIX = "CHAT_SERVER_"
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the text says which, where it came from and what it should be."""
+
+
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings. The docstrings of docs/configuration.md say the same with units and defaults."""
+
+    data_dir: str = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 7007
+    insecure: bool = False
+    name: Annotated[str, Meta(min_length=1, max_length=64)] = "Team chat"
+    registration: Annotated[str, Meta(pattern="^(open|invite|closed)$")] = "invite"
+    rate_limit: Annotated[str, Meta(pattern=r"^(off|[0-9]+(\.[0-9]+)?)$")] = "10"
+    rate_burst: Positive = 40
+    max_frame: Annotated[int, Meta(ge=4096, le=MAX_SERVER_FRAME_BYTES)] = MAX_FRAME_BYTES
+    max_connections: Positive = 10_000
+    io_threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    reader_threads: Annotated[int, Meta(ge=1, le=64)] = 2
+    hashing_threads: Annotated[int, Meta(ge=1, le=64)] = 2
+    argon2_memory_kib: Annotated[int, Meta(ge=8)] = 19_456
+    argon2_time_cost: Positive = 2
+    cache_mib: Positive = 64
+    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    log_format: Annotated[str, Meta(pattern="^(auto|json|console)$")] = "auto"
+
+    @property
+    def data_path(self) -> Path:
+        """Where everything is kept."""
+        return Path(self.data_dir).expanduser() if self.data_dir else user_data_path("chat-server")
+
+    @property
+    def messages_per_s(self) -> float:
+        """The rate limit of one user; 0 is none."""
+        return 0.0 if self.rate_limit == "off" else float(self.rate_limit)
+
+
+def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:
+    """Merge the settings.
+
+    Raises:
+        ConfigError: a source has an unknown key or a wrong value, or the file cannot be read.
+    """
+    merged: dict[str, Any] = {}
+    if path is not None:
+        merged |= _check(_read(path), str(path), strict=True)
+    known = {ENVIRONMENT_PREFIX + field.upper(): field for field in Config.__struct_fields__}
+    from_environment = {known[key]: value for key, value in environment.items() if key in known}
+    merged |= _check(from_environment, "environment", strict=False)
+    merged |= _check(dict(flags), "command line", strict=False)
+    config = msgspec.convert(merged, Config)
+    if config.insecure and not is_loopback(config.host):
+        raise ConfigError(f"insecure: plain TCP is allowed on loopback only, not on {config.host}")
+    return config
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _check(values: dict[str, Any], source: str, *, strict: bool) -> dict[str, Any]:
+    """The values of one source, converted to their types."""
+    try:
+        config = msgspec.convert(values, Config, strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {error}".replace("`$.", "`").replace("$.", "")) from None
+    return {key: getattr(config, key) for key in values}

@@ -1,0 +1,147 @@
+"""The store writer: the only thread that writes. It commits whatever queued up during the last commit; there is no timer in that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+from chat_server.dispatch.inbox import Inbox
+from chat_server.dispatch.peer import News, Peer
+from chat_server.routing.effects import Begin, Changed, Commit, End, Log
+from chat_server.routing.lanes import Lane, Lanes
+from chat_server.store.base import Outcome, Store, StoreUnavailable, Write
+
+_MOST_JOBS: Final = 2048
+"""Jobs in one commit: bounds how long the first of them waits for the last."""
+_QUIET_S: Final = 0.1
+"""Background work begins when nothing was committed for this long, and is done at most this often while something is."""
+
+
+class Job:
+    """A commit on its way: the writes go to the store, the rest is done by the router thread afterwards."""
+
+    __slots__ = ("commit", "outcomes", "peer", "queued_at", "writes")
+
+    def __init__(self, peer: Peer | None, commit: Commit, queued_at: float) -> None:
+        self.peer = peer
+        self.commit = commit
+        self.queued_at = queued_at
+        self.writes: list[Write] = [
+            step.append if step.__class__ is Log else step  # type: ignore[misc]
+            for step in commit.steps
+            if not isinstance(step, (Begin, End, Changed))
+        ]
+        self.outcomes: list[Outcome | None] = []
+
+
+class Writer(threading.Thread):
+    """Takes jobs from the lanes, commits them, and hands them with their outcomes to the router's inbox.
+
+    A commit that fails for a passing reason is tried again after each of ``retry_delays_s`` (never with a sleep: the thread waits for the time or
+    for the end). If it still fails, everything that waits has failed with it, for it was decided on the same ground: the
+    router gets the jobs back with a fresh snapshot, and until it calls :meth:`resume` whatever comes is failed, too.
+    """
+
+    def __init__(
+        self, store: Store, inbox: Inbox, retry_delays_s: tuple[float, ...], on_retry: Callable[[], None]
+    ) -> None:
+        super().__init__(name="store-writer", daemon=True)
+        self._store = store
+        self._inbox = inbox
+        self._retry_delays_s = retry_delays_s
+        self._on_retry = on_retry
+        self._lanes: Lanes[Job] = Lanes()
+        self._changed = threading.Condition(threading.Lock())
+        self._is_stopping = False
+        self._is_failed = False
+        self.commit_s: Callable[[float, int], None] = lambda seconds, jobs: None
+        """Told how long each commit took and how many jobs it held; called on the writer thread."""
+
+    def push(self, jobs: list[tuple[Lane, int, Job]]) -> None:
+        """Queue jobs as (lane, flow, job). Never blocks for long; the router thread."""
+        with self._changed:
+            for lane, flow, job in jobs:
+                self._lanes.push(lane, flow, job)
+            self._changed.notify()
+
+    def depths(self) -> dict[str, int]:
+        """How many jobs wait in each lane. Any thread."""
+        return {lane.name.lower(): self._lanes.depth(lane) for lane in Lane}
+
+    @property
+    def depth(self) -> int:
+        """How many jobs wait in all. Any thread."""
+        return len(self._lanes)
+
+    def resume(self) -> None:
+        """The router decides on the ground of the snapshot from now on. The router thread."""
+        with self._changed:
+            self._is_failed = False
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Commit what waits, then end. Any thread."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify()
+
+    def run(self) -> None:
+        """The thread's work."""
+        last_tidy = monotonic()
+        has_more = True
+        while True:
+            with self._changed:
+                if not self._lanes and not self._is_stopping:
+                    self._changed.wait(_QUIET_S if has_more else None)
+                jobs = self._lanes.take(_MOST_JOBS)
+                is_over = self._is_stopping and not jobs
+                is_failed = self._is_failed
+            if is_over:
+                return
+            if jobs:
+                has_more = True
+                if is_failed:
+                    self._fail(jobs)
+                else:
+                    self._commit(jobs)
+            if not jobs or monotonic() - last_tidy > _QUIET_S:
+                has_more = self._store.tidy() or bool(jobs)
+                last_tidy = monotonic()
+
+    def _commit(self, jobs: list[Job]) -> None:
+        writes: list[Write] = []
+        for job in jobs:
+            writes += job.writes
+        started = monotonic()
+        outcomes = self._try(writes)
+        if outcomes is None:
+            self._is_failed = True
+            self._fail(jobs)
+            return
+        self.commit_s(monotonic() - started, len(jobs))
+        at = 0
+        for job in jobs:
+            end = at + len(job.writes)
+            job.outcomes = outcomes[at:end]
+            at = end
+        self._inbox.put([(News.COMMITTED, jobs, None)])
+
+    def _try(self, writes: list[Write]) -> list[Outcome | None] | None:
+        if not writes:
+            return []
+        for delay_s in (*self._retry_delays_s, None):
+            try:
+                return self._store.commit(writes)
+            except StoreUnavailable:
+                if delay_s is None:
+                    return None
+                self._on_retry()
+                with self._changed:
+                    self._changed.wait_for(lambda: self._is_stopping, delay_s)
+        return None
+
+    def _fail(self, jobs: list[Job]) -> None:
+        snapshot: Any = self._store.load()
+        self._inbox.put([(News.FAILED, jobs, snapshot)])

@@ -1,0 +1,1 @@
+"""Sockets: accept, read, split frames, coalesced writes, deadlines. Knows connections, not people."""

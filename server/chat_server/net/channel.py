@@ -1,0 +1,81 @@
+"""One connection's socket side: what has come in, what is still to go out, and since when it has made no progress."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from typing import TYPE_CHECKING
+
+from chat_protocol.connection import ServerConnection
+from chat_server.dispatch.peer import Peer
+from chat_server.routing.session import Session
+
+if TYPE_CHECKING:
+    from chat_server.net.loop import IoThread
+
+
+class Channel(Peer):
+    """A connection. The fields added here belong to its I/O thread."""
+
+    __slots__ = (
+        "behind",
+        "close_at",
+        "connection",
+        "frame_since",
+        "is_blocked",
+        "is_closing",
+        "is_open",
+        "is_paused",
+        "is_special",
+        "last_heard",
+        "last_progress",
+        "opened_at",
+        "out",
+        "retries",
+        "retry_at",
+        "sock",
+        "taken",
+        "tells_drained",
+        "unsent",
+        "unsent_bytes",
+        "was_pinged",
+    )
+
+    def __init__(self, outlet: IoThread, sock: socket.socket, address: str, max_frame: int, now: float) -> None:
+        super().__init__(outlet, Session(address=address))
+        self.sock = sock
+        self.connection = ServerConnection(max_frame)
+        self.out: list[bytes] = []
+        """What is to be sent at the end of this turn."""
+        self.unsent: deque[memoryview] = deque()
+        """What the socket did not take; then ``is_blocked``."""
+        self.unsent_bytes = 0
+        self.is_blocked = False
+        self.is_special = False
+        """Look closer before pushing: it is blocked, behind, or gets something of its own in this delivery."""
+        self.behind: set[int] = set()
+        """Conversations whose pushes are left out until the router says that the connection has caught up."""
+        self.tells_drained = False
+        """The router waits to hear that little is left unsent."""
+        self.is_closing = False
+        """Closes once everything is sent; what still comes in is dropped."""
+        self.close_at = 0.0
+        """When a connection that was half closed is closed for good; 0 before."""
+        self.taken = 0
+        """Packets handed to the router; ``routed`` of them it has taken up."""
+        self.is_open = False
+        """Logged in."""
+        self.is_paused = False
+        """Not read, because too much of it is unanswered."""
+        self.opened_at = now
+        self.last_heard = now
+        self.was_pinged = False
+        self.frame_since = 0.0
+        """When the frame began that is not whole yet; 0 if there is none."""
+        self.last_progress = now
+        self.retries = 0
+        self.retry_at = 0.0
+
+    def settle(self) -> None:
+        """Recompute ``is_special``."""
+        self.is_special = self.is_blocked or bool(self.behind) or self.is_closing

@@ -1,0 +1,454 @@
+"""An I/O thread: its share of the connections, on one selector. All sockets are non-blocking; it waits in ``select`` only.
+
+Per turn it reads what is ready, hands all packets up in one batch, carries out the router's orders, and writes once per connection.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+import structlog
+from msgspec import Struct
+
+from chat_protocol import limits, packets
+from chat_protocol.codec import encode
+from chat_protocol.errors import ErrorCode
+from chat_protocol.frames import encode_frame
+from chat_server.dispatch.inbox import Inbox
+from chat_server.dispatch.peer import Close, Deliver, Item, News, Order, Resume, Send, Widen
+from chat_server.net.channel import Channel
+from chat_server.net.waker import make_waker
+
+_log = structlog.get_logger("net")
+
+_READ_BYTES: Final = 64 * 1024
+_SWEEP_S: Final = 1.0
+_MOST_UNROUTED: Final = 512
+"""Packets of one connection that wait for the router; above, it is not read any more until half of them are routed."""
+_PAUSED_S: Final = 0.01
+"""How often connections that are not read are looked at again."""
+_LINGER_S: Final = 2.0
+"""How long a connection that the server closes may stay half open."""
+SLOW_CONSUMER: Final = str(ErrorCode.SLOW_CONSUMER)
+"""The reason of GONE for a connection that was given up."""
+_PING: Final = encode_frame(encode(packets.Ping()))
+
+
+class Patience(Struct, frozen=True):
+    """Bounds of what one connection may cost; what happens at each is said with it."""
+
+    max_frame_before_login: int = limits.MAX_FRAME_BEFORE_LOGIN_BYTES
+    high_bytes: int = 256 * 1024
+    """Unsent bytes above which a connection is moved from live to backlog."""
+    low_bytes: int = 64 * 1024
+    """Unsent bytes below which the next page of backlog is asked for."""
+    login_s: float = limits.LOGIN_DEADLINE_S
+    frame_s: float = limits.FRAME_DEADLINE_S
+    silence_s: float = limits.SILENCE_S
+    retries: int = 3
+    """Attempts on a connection that takes no byte, 2, 4, 8… seconds apart; then it is closed as ``slow_consumer``."""
+    most_retry_s: float = 30.0
+
+
+class IoThread(threading.Thread):
+    """An I/O thread. ``post``, ``adopt``, ``watch`` and ``stop`` may be called from any thread."""
+
+    def __init__(self, number: int, inbox: Inbox, patience: Patience) -> None:
+        super().__init__(name=f"io-{number}", daemon=True)
+        self._inbox = inbox
+        self._patience = patience
+        self._selector = selectors.DefaultSelector()
+        self._waker = make_waker()
+        self._selector.register(self._waker.fileno(), selectors.EVENT_READ, None)
+        self._orders: deque[list[Order]] = deque()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._is_signalled = False
+        self._channels: set[Channel] = set()
+        self._dirty: set[Channel] = set()
+        self._paused: set[Channel] = set()
+        self._news: list[Item] = []
+        self._now = monotonic()
+        self._next_sweep = self._now + _SWEEP_S
+        self._stop_at: float | None = None
+
+    @property
+    def load(self) -> int:
+        """How many connections it has. Any thread."""
+        return len(self._channels)
+
+    # ---- called from other threads
+
+    def post(self, orders: list[Order]) -> None:
+        """Hand over orders; never blocks."""
+        self._orders.append(orders)
+        self._signal()
+
+    def adopt(self, sock: socket.socket, address: str) -> None:
+        """Take over a connected, non-blocking socket."""
+        self._call(lambda: self._open(sock, address))
+
+    def watch(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+        """Call ``on_ready`` in this thread whenever ``sock`` (a listening one) is readable."""
+        self._call(lambda: self._register(sock, on_ready))
+
+    def unwatch(self, sock: socket.socket) -> None:
+        """Stop watching and close ``sock``."""
+        self._call(lambda: self._unregister(sock))
+
+    def stop(self, within_s: float) -> None:
+        """Send what is ordered, close all connections, end; at the latest after ``within_s``."""
+        self._call(lambda: self._begin_stop(within_s))
+
+    def _call(self, work: Callable[[], None]) -> None:
+        self._calls.append(work)
+        self._signal()
+
+    def _signal(self) -> None:
+        # the flag is cleared before the queues are emptied, so a wake-up is never lost; one too many does no harm
+        if not self._is_signalled:
+            self._is_signalled = True
+            self._waker.wake()
+
+    # ---- the loop
+
+    def run(self) -> None:
+        """The thread's work."""
+        while self._stop_at is None or (self._channels and self._now < self._stop_at):
+            ready = self._selector.select(self._timeout_s())
+            self._now = monotonic()
+            for key, mask in ready:
+                channel = key.data
+                if channel.__class__ is Channel:
+                    if mask & selectors.EVENT_READ:
+                        self._read(channel)
+                    if mask & selectors.EVENT_WRITE and channel.is_blocked:
+                        self._write_rest(channel)
+                elif channel is None:
+                    self._waker.clear()
+                else:
+                    channel()
+            if self._news:
+                news, self._news = self._news, []
+                self._inbox.put(news)
+            self._is_signalled = False
+            while self._calls:
+                self._calls.popleft()()
+            while self._orders:
+                self._carry_out(self._orders.popleft())
+            if self._dirty:
+                dirty, self._dirty = self._dirty, set()
+                for channel in dirty:
+                    self._write(channel)
+            if self._paused:
+                self._resume_paused()
+            if self._now >= self._next_sweep:
+                self._sweep()
+        self._close_all()
+
+    def _timeout_s(self) -> float:
+        return _PAUSED_S if self._paused else max(0.0, self._next_sweep - self._now)
+
+    # ---- reading
+
+    def _read(self, channel: Channel) -> None:
+        try:
+            data = channel.sock.recv(_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lose(channel, error.strerror or "read failed")
+            return
+        if not data:
+            self._lose(channel, "closed by the client")
+            return
+        if channel.is_closing:
+            return  # read only so that the last frame is not lost by a reset
+        channel.last_heard = self._now
+        connection = channel.connection
+        received = connection.receive_data(data)
+        if received:
+            self._news.append((News.PACKETS, channel, received))
+            channel.frame_since = 0.0
+            channel.taken += len(received)
+            if channel.taken - channel.routed > _MOST_UNROUTED:
+                self._pause(channel)
+        if connection.is_mid_frame:
+            if not channel.frame_since:
+                channel.frame_since = self._now
+        else:
+            channel.frame_since = 0.0
+
+    def _pause(self, channel: Channel) -> None:
+        """Read nothing more of a connection whose requests come faster than they are routed."""
+        channel.is_paused = True
+        self._paused.add(channel)
+        self._watch_for(channel)
+
+    def _resume_paused(self) -> None:
+        for channel in list(self._paused):
+            if channel.taken - channel.routed <= _MOST_UNROUTED // 2:
+                self._paused.discard(channel)
+                channel.is_paused = False
+                self._watch_for(channel)
+
+    def _watch_for(self, channel: Channel) -> None:
+        """Tell the selector what is of interest now; a socket without any is left out of it."""
+        interest = 0 if channel.is_paused else selectors.EVENT_READ
+        if channel.is_blocked:
+            interest |= selectors.EVENT_WRITE
+        if channel not in self._channels:
+            return
+        if not interest:
+            self._selector.unregister(channel.sock)
+        elif channel.sock in self._selector.get_map():
+            self._selector.modify(channel.sock, interest, channel)
+        else:
+            self._selector.register(channel.sock, interest, channel)
+
+    # ---- the router's orders
+
+    def _carry_out(self, orders: list[Order]) -> None:
+        for order in orders:
+            if order.__class__ is Deliver:
+                self._deliver(order)
+            elif order.__class__ is Send:
+                self._send(order)
+            else:
+                self._carry_out_rare(order)
+
+    def _carry_out_rare(self, order: Order) -> None:
+        channel = order.peer  # type: ignore[union-attr]
+        if channel not in self._channels:
+            return
+        match order:
+            case Resume(_, conversation):
+                channel.behind.discard(conversation)
+                channel.settle()
+            case Widen(_, max_frame):
+                channel.connection.max_frame = max_frame
+                channel.is_open = True
+            case Close(_, blob):
+                if blob:
+                    channel.out.append(blob)
+                channel.is_closing = True
+                channel.settle()
+                self._dirty.add(channel)
+            case Deliver() | Send():
+                pass
+
+    def _deliver(self, order: Deliver) -> None:
+        blob = order.blob
+        own = order.own
+        peers: tuple[Channel, ...] = order.peers  # type: ignore[assignment]
+        if own is not None:
+            for peer in own:
+                peer.is_special = True  # type: ignore[attr-defined]
+        for channel in peers:
+            if channel.is_special:
+                self._deliver_special(channel, order)
+            else:
+                channel.out.append(blob)
+        self._dirty.update(peers)
+
+    def _deliver_special(self, channel: Channel, order: Deliver) -> None:
+        blob = order.blob
+        if order.own is not None and channel in order.own:
+            blob = order.own[channel]
+        channel.settle()
+        if channel.is_closing or not blob:
+            return
+        if order.conversation in channel.behind:
+            return
+        if channel.is_blocked and channel.unsent_bytes + len(blob) > self._patience.high_bytes:
+            channel.behind.add(order.conversation)
+            channel.tells_drained = True
+            channel.settle()
+            self._news.append((News.LAGGED, channel, (order.conversation, order.first)))
+            return
+        channel.out.append(blob)
+
+    def _send(self, order: Send) -> None:
+        channel: Channel = order.peer  # type: ignore[assignment]
+        if channel.is_closing or channel not in self._channels:
+            return
+        channel.out.append(order.blob)
+        if order.tell:
+            channel.tells_drained = True
+        self._dirty.add(channel)
+
+    # ---- writing
+
+    def _write(self, channel: Channel) -> None:
+        out = channel.out
+        if channel not in self._channels:
+            out.clear()
+            return
+        if out:
+            data = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            if channel.is_blocked:
+                channel.unsent.append(memoryview(data))
+                channel.unsent_bytes += len(data)
+                return
+            try:
+                sent = channel.sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._lose(channel, error.strerror or "write failed")
+                return
+            if sent < len(data):
+                self._block(channel, memoryview(data)[sent:])
+                return
+        if channel.is_blocked:
+            return
+        self._sent_all(channel)
+
+    def _sent_all(self, channel: Channel) -> None:
+        if channel.tells_drained:
+            channel.tells_drained = False
+            self._tell(News.DRAINED, channel, None)
+        if channel.is_closing and not channel.close_at:
+            self._half_close(channel)
+
+    def _half_close(self, channel: Channel) -> None:
+        """Say that nothing more comes, and wait a little for the client to close: a hard close could lose the last frame."""
+        channel.close_at = self._now + _LINGER_S
+        try:
+            channel.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._lose(channel, error.strerror or "gone")
+
+    def _block(self, channel: Channel, rest: memoryview) -> None:
+        channel.unsent.append(rest)
+        channel.unsent_bytes = len(rest)
+        channel.is_blocked = channel.is_special = True
+        channel.last_progress = self._now
+        channel.retries = 0
+        channel.retry_at = self._now + 2.0
+        self._watch_for(channel)
+
+    def _write_rest(self, channel: Channel) -> None:
+        """The socket takes something again: send as much as it takes."""
+        unsent = channel.unsent
+        while unsent:
+            try:
+                sent = channel.sock.send(unsent[0])
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._lose(channel, error.strerror or "write failed")
+                return
+            channel.unsent_bytes -= sent
+            channel.last_progress = self._now
+            channel.retries = 0
+            channel.retry_at = self._now + 2.0
+            if sent < len(unsent[0]):
+                unsent[0] = unsent[0][sent:]
+            else:
+                unsent.popleft()
+            if channel.tells_drained and channel.unsent_bytes < self._patience.low_bytes:
+                channel.tells_drained = False
+                self._tell(News.DRAINED, channel, None)
+        channel.is_blocked = False
+        channel.settle()
+        self._watch_for(channel)
+        self._sent_all(channel)
+
+    def _tell(self, news: News, channel: Channel, detail: object) -> None:
+        self._news.append((news, channel, detail))
+        # told in this turn if it comes from a socket, else at the beginning of the next one
+        self._signal()
+
+    # ---- opening and closing
+
+    def _open(self, sock: socket.socket, address: str) -> None:
+        channel = Channel(self, sock, address, self._patience.max_frame_before_login, self._now)
+        self._channels.add(channel)
+        self._selector.register(sock, selectors.EVENT_READ, channel)
+        self._tell(News.CONNECTED, channel, None)
+
+    def _lose(self, channel: Channel, reason: str) -> None:
+        if channel not in self._channels:
+            return
+        self._channels.discard(channel)
+        self._paused.discard(channel)
+        if channel.sock in self._selector.get_map():
+            self._selector.unregister(channel.sock)
+        channel.sock.close()
+        channel.unsent.clear()
+        channel.out.clear()
+        self._tell(News.GONE, channel, reason)
+
+    def _register(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
+        self._selector.register(sock, selectors.EVENT_READ, on_ready)
+
+    def _unregister(self, sock: socket.socket) -> None:
+        self._selector.unregister(sock)
+        sock.close()
+
+    def _begin_stop(self, within_s: float) -> None:
+        self._stop_at = self._now + within_s
+        self._next_sweep = min(self._next_sweep, self._stop_at)
+
+    def _close_all(self) -> None:
+        for channel in list(self._channels):
+            channel.sock.close()
+        self._selector.close()
+        self._waker.close()
+
+    # ---- deadlines
+
+    def _sweep(self) -> None:
+        """Look once at every connection's deadlines."""
+        now = self._now
+        self._next_sweep = now + _SWEEP_S
+        patience = self._patience
+        for channel in list(self._channels):
+            if channel.close_at:
+                if now >= channel.close_at:
+                    self._lose(channel, "closed by the server")
+            elif channel.is_blocked:
+                if now >= channel.retry_at:
+                    self._retry(channel)
+            elif not channel.is_open and now - channel.opened_at > patience.login_s:
+                self._reject(channel, f"no login within {patience.login_s:.0f} s")
+            elif channel.frame_since and now - channel.frame_since > patience.frame_s:
+                self._reject(channel, f"a frame was not completed within {patience.frame_s:.0f} s")
+            elif now - channel.last_heard > patience.silence_s:
+                self._lose(channel, "silent")
+            elif now - channel.last_heard > patience.silence_s * 2 / 3:
+                if not channel.was_pinged:
+                    channel.was_pinged = True
+                    channel.out.append(_PING)
+                    self._dirty.add(channel)
+            else:
+                channel.was_pinged = False
+
+    def _reject(self, channel: Channel, message: str) -> None:
+        channel.out.append(encode_frame(encode(packets.Error(code=ErrorCode.BAD_FRAME, message=message))))
+        channel.is_closing = True
+        channel.settle()
+        self._dirty.add(channel)
+        self._signal()
+
+    def _retry(self, channel: Channel) -> None:
+        """The connection takes no byte: try again, each time after twice as long; then give it up."""
+        if channel.retries >= self._patience.retries:
+            # an error frame could only go into the middle of the one that is not taken up
+            self._lose(channel, SLOW_CONSUMER)
+            return
+        channel.retries += 1
+        channel.retry_at = self._now + min(self._patience.most_retry_s, 2.0 ** (channel.retries + 1))
+        retries = channel.retries
+        before = channel.unsent_bytes
+        self._write_rest(channel)
+        if channel.is_blocked and channel.unsent_bytes == before:
+            channel.retries = retries
+        self._tell(News.RETRIED, channel, retries)

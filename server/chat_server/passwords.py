@@ -1,0 +1,21 @@
+"""Password hashes: argon2id, in PHC strings. Slow on purpose; called on hashing threads only."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from chat_server.routing.context import Passwords
+
+
+def make_passwords(memory_kib: int, time_cost: int) -> Passwords:
+    """Hashing with the given costs; hashes made with others still verify."""
+    hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1)
+
+    def verify(known_hash: str, password: str) -> bool:
+        try:
+            return hasher.verify(known_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    return Passwords(hasher.hash, verify)

@@ -1,0 +1,367 @@
+"""Accounts, logins, devices and invites (protocol.md 4, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from chat_protocol import names, packets
+from chat_protocol.errors import ErrorCode
+from chat_protocol.limits import PROTOCOL_VERSION
+from chat_server.routing import access, groups
+from chat_server.routing.context import Context, secret_hash
+from chat_server.routing.directory import ADMIN, User
+from chat_server.routing.effects import (
+    Commit,
+    Compute,
+    Disconnect,
+    Effect,
+    HangUp,
+    Opened,
+    Reply,
+    Step,
+    refuse,
+)
+from chat_server.routing.session import Session
+from chat_server.store.base import (
+    AT_HEAD,
+    Audit,
+    DeviceRow,
+    DropDevice,
+    InviteRow,
+    MarkRead,
+    PutDevice,
+    PutInvite,
+    PutUser,
+)
+
+_TOKEN_BYTES: Final = 32
+_INVITE_BYTES: Final = 16
+_BAD_CREDENTIALS: Final = "the name and password, or the token, are not right"
+
+
+def hello(context: Context, session: Session, request: packets.Hello) -> list[Effect]:
+    """Agree on the version."""
+    if request.protocol != PROTOCOL_VERSION:
+        return [
+            HangUp(
+                packets.Error(
+                    code=ErrorCode.PROTOCOL_VERSION,
+                    message=f"this server speaks version {PROTOCOL_VERSION} of the protocol, not {request.protocol}",
+                    re=request.id,
+                )
+            )
+        ]
+    session.is_greeted = True
+    session.client = request.client
+    rules = context.rules
+    welcome = packets.Welcome(
+        re=request.id,
+        protocol=PROTOCOL_VERSION,
+        server=rules.server,
+        name=rules.name,
+        registration=rules.registration,
+        max_frame=rules.max_frame_before_login,
+        time=context.now_ms,
+    )
+    return [Reply(welcome)]
+
+
+# ---- registration -------------------------------------------------------------------------------------------------------
+
+
+def register(context: Context, session: Session, request: packets.Register) -> list[Effect]:
+    """Make an account and log in. All is checked twice: before the slow hash, and after it, when another may have been faster."""
+    refusal = _registration_refusal(context, request)
+    if refusal:
+        return refusal
+    session.is_opening = True
+    password = request.password
+
+    def made(password_hash: str) -> list[Effect]:
+        session.is_opening = False
+        return _registration_refusal(context, request) or _register(context, session, request, password_hash)
+
+    return [Compute(lambda: context.passwords.hash(password), made)]
+
+
+def _registration_refusal(context: Context, request: packets.Register) -> list[Effect]:
+    directory = context.directory
+    if context.rules.registration == "closed" and directory.users:
+        message = "this server takes no new accounts: ask its admin"
+        return refuse(request.id, ErrorCode.REGISTRATION_CLOSED, message)
+    if context.rules.registration != "open" and _invite(context, request.invite) is None:
+        if request.invite is UNSET:
+            message = "an invite is needed to register: ask somebody on this server for one"
+            return refuse(request.id, ErrorCode.REGISTRATION_CLOSED, message, field="invite")
+        message = "the invite is unknown, used up or expired: ask for a new one"
+        return refuse(request.id, ErrorCode.BAD_INVITE, message, field="invite")
+    try:
+        name = names.new_name(request.user)
+    except names.BadName as error:
+        return refuse(request.id, ErrorCode.BAD_NAME, str(error), field="user")
+    if not directory.is_user_name_free(name):
+        message = f"{name} is in use, or looks like a name that is: choose another"
+        return refuse(request.id, ErrorCode.NAME_TAKEN, message, field="user")
+    return []
+
+
+def _invite(context: Context, code: str | UnsetType) -> InviteRow | None:
+    """The invite that ``code`` stands for, if it is still good."""
+    if code is UNSET:
+        return None
+    invite = context.directory.invites.get(secret_hash(code))
+    if invite is None or invite.uses_left < 1 or invite.expires_ms <= context.now_ms:
+        return None
+    return invite
+
+
+def _register(context: Context, session: Session, request: packets.Register, password_hash: str) -> list[Effect]:
+    directory = context.directory
+    user = User(
+        id=directory.next_user_id(),
+        name=names.new_name(request.user),
+        display_name=request.user if request.display_name is UNSET else request.display_name,
+        password_hash=password_hash,
+        roles=() if directory.users else (ADMIN,),
+        created_ms=context.now_ms,
+    )
+    directory.add_user(user)
+    steps: list[Step] = [
+        PutUser(user.row()),
+        MarkRead(user.id, directory.announcements.id, AT_HEAD, context.now_ms),
+    ]
+    invite = _invite(context, request.invite)
+    if invite is not None:
+        invite = replace(invite, uses_left=invite.uses_left - 1)
+        directory.invites[invite.code_hash] = invite
+        steps.append(PutInvite(invite))
+        group = None if invite.group is None else directory.conversations.get(invite.group)
+        if group is not None:
+            steps += groups.enter(context, group, user)
+    return _open(context, session, user, request.id, request.device, steps)
+
+
+# ---- login --------------------------------------------------------------------------------------------------------------
+
+
+def login(context: Context, session: Session, request: packets.Login) -> list[Effect]:
+    """Log in by token or by password."""
+    if request.token is not UNSET:
+        return _login_by_token(context, session, request.id, request.token)
+    if request.user is UNSET or request.password is UNSET:
+        missing = "user" if request.user is UNSET else "password"
+        message = "a login names a token, or a user and a password"
+        return refuse(request.id, ErrorCode.BAD_REQUEST, message, field=missing)
+    session.is_opening = True
+    user = context.directory.user(request.user)
+    password, known_hash = request.password, context.passwords.dummy if user is None else user.password_hash
+
+    def verified(is_right: bool) -> list[Effect]:
+        session.is_opening = False
+        if not is_right or user is None or user.disabled:
+            return refuse(request.id, ErrorCode.BAD_CREDENTIALS, _BAD_CREDENTIALS)
+        return _open(context, session, user, request.id, request.device, [])
+
+    return [Compute(lambda: context.passwords.verify(known_hash, password), verified)]
+
+
+def _login_by_token(context: Context, session: Session, re: int, token: str) -> list[Effect]:
+    device = context.directory.tokens.get(secret_hash(token))
+    user = None if device is None else context.directory.users[device.user]
+    if device is None or user is None or user.disabled:
+        return refuse(re, ErrorCode.BAD_CREDENTIALS, _BAD_CREDENTIALS)
+    session.user, session.device = user.id, device.id
+    seen = replace(device, last_seen_ms=context.now_ms)
+    context.directory.put_device(seen)
+    return [Opened(), Reply(_session_packet(context, user, re, device.id, UNSET))]
+
+
+def _open(context: Context, session: Session, user: User, re: int, device_name: str, steps: list[Step]) -> list[Effect]:
+    """Log in as a new device; the answer is sent once the token is stored."""
+    token = context.new_secret(_TOKEN_BYTES)
+    device = DeviceRow(
+        id=context.new_id(),
+        user=user.id,
+        name=device_name,
+        token_hash=secret_hash(token),
+        created_ms=context.now_ms,
+        last_seen_ms=context.now_ms,
+    )
+    effects: list[Effect] = []
+    known = context.directory.devices_of(user.id)
+    for old in known[context.rules.max_devices_per_user - 1 :]:
+        steps = [*steps, *_revoke(context, old.id)]
+        effects.append(_disconnect(old, "the oldest of too many devices was logged out"))
+    context.directory.put_device(device)
+    session.user, session.device = user.id, device.id
+    opened = Reply(_session_packet(context, user, re, device.id, token))
+    return [Commit((*steps, PutDevice(device)), (Opened(), opened)), *effects]
+
+
+def _session_packet(
+    context: Context, user: User, re: int, device: str, token: str | UnsetType
+) -> packets.SessionOpened:
+    return packets.SessionOpened(
+        re=re,
+        user=user.name,
+        display_name=user.display_name,
+        device_id=device,
+        roles=user.roles,
+        epoch=context.directory.epoch,
+        max_frame=context.rules.max_frame,
+        token=token,
+    )
+
+
+# ---- one's own account -----------------------------------------------------------------------------------------------------
+
+
+def set_profile(context: Context, session: Session, request: packets.SetProfile) -> list[Effect]:
+    """Change one's display name."""
+    user = context.directory.users[session.user]
+    user.display_name = request.display_name
+    return [Commit((PutUser(user.row()),), (Reply(packets.Ok(re=request.id)),))]
+
+
+def set_password(context: Context, session: Session, request: packets.SetPassword) -> list[Effect]:
+    """Change one's password; other devices stay logged in."""
+    user = context.directory.users[session.user]
+    old_hash, old, new = user.password_hash, request.old, request.new
+
+    def work() -> str | None:
+        return context.passwords.hash(new) if context.passwords.verify(old_hash, old) else None
+
+    def then(new_hash: str | None) -> list[Effect]:
+        if new_hash is None:
+            return refuse(request.id, ErrorCode.BAD_CREDENTIALS, "the old password is not right", field="old")
+        user.password_hash = new_hash
+        audit = Audit(context.now_ms, user.id, "set_password", user.name)
+        return [Commit((PutUser(user.row()), audit), (Reply(packets.Ok(re=request.id)),))]
+
+    return [Compute(work, then)]
+
+
+def devices(context: Context, session: Session, request: packets.ListDevices) -> list[Effect]:
+    """One's own devices."""
+    found = [
+        packets.DeviceInfo(row.id, row.name, row.last_seen_ms, row.id == session.device)
+        for row in context.directory.devices_of(session.user)
+    ]
+    return [Reply(packets.Ok(re=request.id, devices=found))]
+
+
+def logout(context: Context, session: Session, request: packets.Logout) -> list[Effect]:
+    """Revoke a device; its connections close once that is stored."""
+    device_id = session.device if request.device_id is UNSET else request.device_id
+    device = context.directory.devices.get(device_id)
+    if device is None or device.user != session.user:
+        return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such device", field="device_id")
+    steps = _revoke(context, device.id)
+    return [Commit(tuple(steps), (Reply(packets.Ok(re=request.id)), _disconnect(device, "this device was logged out")))]
+
+
+def _revoke(context: Context, device_id: str) -> list[Step]:
+    context.directory.drop_device(device_id)
+    return [DropDevice(device_id)]
+
+
+def _disconnect(device: DeviceRow, message: str) -> Disconnect:
+    return Disconnect(device.user, device.id, ErrorCode.BAD_CREDENTIALS, message)
+
+
+def create_invite(context: Context, session: Session, request: packets.CreateInvite) -> list[Effect]:
+    """Make an invite: an admin to the server, a group's moderator to the server and that group."""
+    user = context.directory.users[session.user]
+    group_id: int | None = None
+    if request.group is UNSET:
+        if not access.is_admin(user):
+            return refuse(request.id, ErrorCode.FORBIDDEN, "only an admin of the server makes invites to no group")
+    else:
+        group = access.find_group(context.directory, user, request.group)
+        if isinstance(group, access.Denied):
+            return refuse(request.id, group.code, group.message, field="group")
+        if access.rank(group, user.id) < access.RANKS["moderator"]:
+            return refuse(request.id, ErrorCode.FORBIDDEN, "only a moderator makes invites to a group", field="group")
+        group_id = group.id
+    code, step = mint_invite(context, user.id, group_id, request.uses, request.expires_in_s)
+    audit = Audit(context.now_ms, user.id, "create_invite", f"{request.uses} uses, group {request.group or '-'}")
+    return [Commit((step, audit), (Reply(packets.Ok(re=request.id, invite=code)),))]
+
+
+def mint_invite(context: Context, user: int, group: int | None, uses: int, expires_in_s: int) -> tuple[str, PutInvite]:
+    """A new invite: its code, told once, and the step that stores it."""
+    code = context.new_secret(_INVITE_BYTES)
+    row = InviteRow(secret_hash(code), user, group, uses, context.now_ms + expires_in_s * 1000)
+    context.directory.invites[row.code_hash] = row
+    return code, PutInvite(row)
+
+
+# ---- administration --------------------------------------------------------------------------------------------------------
+
+
+def admin_disable_user(context: Context, session: Session, request: packets.AdminDisableUser) -> list[Effect]:
+    """Lock an account out, or let it in again."""
+
+    def change(user: User) -> list[Effect]:
+        if user.id == session.user:
+            return refuse(request.id, ErrorCode.FORBIDDEN, "you cannot lock yourself out", field="user")
+        user.disabled = request.disabled
+        effects = _administer(context, session, request.id, user, f"disabled={request.disabled}")
+        if request.disabled:
+            message = "this account is disabled: ask the admin of this server"
+            effects.append(Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message))
+        return effects
+
+    return _for_user(context, request.id, request.user, change)
+
+
+def admin_set_roles(context: Context, session: Session, request: packets.AdminSetRoles) -> list[Effect]:
+    """Give an account its server roles; one admin must remain."""
+
+    def change(user: User) -> list[Effect]:
+        admins = sum(1 for each in context.directory.users.values() if access.is_admin(each))
+        if access.is_admin(user) and ADMIN not in request.roles and admins == 1:
+            return refuse(request.id, ErrorCode.FORBIDDEN, "a server needs an admin: make somebody else one first")
+        user.roles = tuple(dict.fromkeys(request.roles))
+        return _administer(context, session, request.id, user, "roles=" + ",".join(user.roles))
+
+    return _for_user(context, request.id, request.user, change)
+
+
+def admin_reset_password(context: Context, session: Session, request: packets.AdminResetPassword) -> list[Effect]:
+    """Give an account a new password, told once, and log its devices out."""
+
+    def change(user: User) -> list[Effect]:
+        password = context.new_secret(_INVITE_BYTES)
+
+        def then(password_hash: str) -> list[Effect]:
+            user.password_hash = password_hash
+            steps: list[Step] = [PutUser(user.row())]
+            for device in context.directory.devices_of(user.id):
+                steps += _revoke(context, device.id)
+            steps.append(Audit(context.now_ms, session.user, "admin_reset_password", user.name))
+            message = "the password of this account was reset: log in with the new one"
+            return [
+                Commit(tuple(steps), (Reply(packets.Ok(re=request.id, password=password)),)),
+                Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message),
+            ]
+
+        return [Compute(lambda: context.passwords.hash(password), then)]
+
+    return _for_user(context, request.id, request.user, change)
+
+
+def _for_user(context: Context, re: int, name: str, change: Callable[[User], list[Effect]]) -> list[Effect]:
+    user = context.directory.user(name)
+    if user is None:
+        return refuse(re, ErrorCode.NOT_FOUND, "there is no such user", field="user")
+    return change(user)
+
+
+def _administer(context: Context, session: Session, re: int, user: User, detail: str) -> list[Effect]:
+    audit = Audit(context.now_ms, session.user, "admin", f"{user.name}: {detail}")
+    return [Commit((PutUser(user.row()), audit), (Reply(packets.Ok(re=re)),))]

@@ -1,0 +1,62 @@
+"""What every rule is given: the directory, the time, and where fresh ids and secrets come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from msgspec import Struct
+
+from chat_server.routing.directory import Directory
+
+
+class Rules(Struct, frozen=True):
+    """The settings that decisions depend on."""
+
+    server: str = "chat-server"
+    """Name and version, as ``welcome`` tells it."""
+    name: str = "chat"
+    """The server's title for people."""
+    registration: str = "invite"
+    """open, invite or closed."""
+    max_frame_before_login: int = 4096
+    max_frame: int = 65536
+    max_groups_per_user: int = 1000
+    max_devices_per_user: int = 100
+
+
+class Passwords:
+    """How passwords become hashes; the methods are slow and run on hashing threads."""
+
+    def __init__(self, hash_: Callable[[str], str], verify: Callable[[str, str], bool]) -> None:
+        self.hash = hash_
+        self.verify = verify
+        """Whether a password belongs to a hash."""
+        self.dummy = hash_("nobody has this password")
+        """Verified for unknown users, so that they take as long as known ones."""
+
+
+class Context:
+    """Handed to every rule. ``now_ms`` is set by the dispatcher before each turn: milliseconds since the epoch, UTC."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        rules: Rules,
+        passwords: Passwords,
+        new_id: Callable[[], str],
+        new_secret: Callable[[int], str],
+    ) -> None:
+        self.directory = directory
+        self.rules = rules
+        self.passwords = passwords
+        self.new_id = new_id
+        """Mints the message id of a system event, or a device id."""
+        self.new_secret = new_secret
+        """Mints a URL-safe secret of so many random bytes."""
+        self.now_ms = 0
+
+
+def secret_hash(secret: str) -> bytes:
+    """The form in which tokens and invite codes are kept: random secrets need no slow hash."""
+    return sha256(secret.encode()).digest()

@@ -1,0 +1,138 @@
+"""The composition root: makes the parts, connects them, starts and stops their threads."""
+
+from __future__ import annotations
+
+import gc
+import os
+import secrets
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Final
+
+import structlog
+
+from chat_protocol.names import Kind
+from chat_server import __version__
+from chat_server.config import Config
+from chat_server.dispatch.dispatcher import Bounds, Dispatcher
+from chat_server.dispatch.peer import News
+from chat_server.net.listener import Listener
+from chat_server.net.loop import IoThread, Patience
+from chat_server.passwords import make_passwords
+from chat_server.routing.accounts import mint_invite
+from chat_server.routing.context import Context, Rules
+from chat_server.routing.directory import Directory
+from chat_server.store.base import SERVER, PutConversation
+from chat_server.store.sqlite import open_store
+
+_log = structlog.get_logger("server")
+
+_STOP_S: Final = 2.0
+_JOIN_S: Final = 8.0
+_EXIT_THREAD_DIED: Final = 70
+_FIRST_INVITE_S: Final = 7 * 24 * 3600
+
+
+class ChatServer:
+    """A server: made, started, stopped once.
+
+    Raises:
+        StoreError: the data directory cannot be used; the text says why.
+        OSError: the address cannot be bound.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._store = open_store(config.data_path)
+        directory = Directory(self._store.load())
+        self._context = Context(
+            directory,
+            Rules(
+                server=f"chat-server/{__version__}",
+                name=config.name,
+                registration=config.registration,
+                max_frame=config.max_frame,
+            ),
+            make_passwords(config.argon2_memory_kib, config.argon2_time_cost),
+            new_id=_new_id,
+            new_secret=secrets.token_urlsafe,
+        )
+        self.first_invite = self._prepare(directory)
+        bounds = Bounds(
+            messages_per_s=config.messages_per_s,
+            burst=config.rate_burst,
+            ring_bytes=config.cache_mib * 1024 * 1024,
+        )
+        self._dispatcher = Dispatcher(
+            self._context, self._store, bounds, config.reader_threads, config.hashing_threads, self._stop_io
+        )
+        self._io = [IoThread(number, self._dispatcher.inbox, Patience()) for number in range(config.io_threads)]
+        self._listener = Listener(config.host, config.port, self._io, config.max_connections)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, as bound."""
+        return self._listener.address
+
+    def _prepare(self, directory: Directory) -> str | None:
+        """Make what a new store needs; an invite for the first user where registration is not open."""
+        batch = [PutConversation(c.row()) for c in directory.conversations.values() if c.kind is Kind.ANNOUNCEMENTS]
+        code = None
+        self._context.now_ms = int(time.time() * 1000)
+        if self._config.registration != "open" and not directory.users:
+            code, step = mint_invite(self._context, SERVER, None, 1, _FIRST_INVITE_S)
+            self._store.commit([*batch, step])
+        else:
+            self._store.commit([*batch])
+        return code
+
+    def start(self) -> None:
+        """Start all threads and accept connections."""
+        threading.excepthook = _die
+        gc.collect()
+        gc.freeze()
+        self._dispatcher.readers.start()
+        self._dispatcher.hashers.start()
+        self._dispatcher.writer.start()
+        self._dispatcher.start()
+        for thread in self._io:
+            thread.start()
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Accept nothing more, let what is under way be stored and answered, say goodbye, close the store."""
+        self._listener.stop()
+        self._dispatcher.inbox.put([(News.SHUTDOWN, None, None)])
+        deadline = time.monotonic() + _JOIN_S
+        readers, hashers = self._dispatcher.readers.threads, self._dispatcher.hashers.threads
+        for thread in (self._dispatcher, self._dispatcher.writer, *self._io, *readers, *hashers):
+            thread.join(max(0.1, deadline - time.monotonic()))
+        self._store.close()
+
+    def _stop_io(self) -> None:
+        for thread in self._io:
+            thread.stop(_STOP_S)
+
+    def __enter__(self) -> ChatServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)
+
+
+def _die(args: threading.ExceptHookArgs) -> None:
+    """A thread died: a server that lives on by half would lose messages, so it ends, loudly. What was acknowledged is stored."""
+    name = args.thread.name if args.thread is not None else "?"
+    error = args.exc_value
+    _log.critical("thread died, stopping at once", thread=name, exc_info=error)
+    sys.stderr.flush()
+    os._exit(_EXIT_THREAD_DIED)
