@@ -149,7 +149,6 @@ def test_longest_name(people: People) -> None:
 
 def test_confusable_names(people: People) -> None:
     """A name that looks like one in use is ``name_taken`` (protocol.md 1)."""
-    people.visitor().register(people.name("bob") + "0")
     taken = people.visitor()
     taken.register(people.name("b0b"))
     lookalike = taken.user.replace("b0b", "bob")
@@ -252,7 +251,7 @@ def test_logout_of_another_device(people: People) -> None:
 
 
 def test_logout_of_this_device(people: People) -> None:
-    """``logout`` without ``device_id`` is answered, then the connection ends; the password still counts (protocol.md 6)."""
+    """``logout`` without ``device_id`` is answered and ends the connection; the password still counts (protocol.md 6)."""
     alice = people.user()
     other = people.device(alice)
     assert alice.request("logout")["type"] == "ok"
