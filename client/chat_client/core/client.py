@@ -306,8 +306,10 @@ class ChatClient(Histories):
         """Give one's own message another content."""
         if message_id in self._queue or message_id in self._failed:
             raise RequestError("conflict", "the message was not sent yet: delete it and write it again")
-        fields = {"target": message_id, "content": _checked(text)}
-        await self._send(Outgoing(self.new_id(), conversation, "edit", self._clock_ms(), **fields))
+        now_ms = self._clock_ms()
+        await self._send(
+            Outgoing(self.new_id(), conversation, "edit", now_ms, content=_checked(text), target=message_id)
+        )
 
     async def delete(self, conversation: str, message_id: str) -> None:
         """Erase a message; one that was not sent yet is discarded."""

@@ -75,6 +75,7 @@ class Engine(Requests):
         self._receipts = Coalesced()
         self._waiters: dict[int, asyncio.Future[packets.Packet]] = {}
         self._told_read: dict[str, int] = {}
+        self._is_read_planned = False
         self._wake = asyncio.Event()
         self._signing_in: asyncio.Future[None] | None = None
         self._is_stopped = False
@@ -86,6 +87,11 @@ class Engine(Requests):
     def state(self) -> ClientState:
         """The newest state."""
         return self._publisher.state
+
+    @property
+    def fingerprint(self) -> str:
+        """The server's certificate, ``sha256:`` and 64 hex digits; empty without a connection, or in the clear."""
+        return self._transport.fingerprint if self._transport is not None else ""
 
     # ---- State ---------------------------------------------------------------------------------------------------------
 
@@ -133,8 +139,6 @@ class Engine(Requests):
         if moved and self._session is not None and self._session.is_synced and not self._is_read_planned:
             self._is_read_planned = True
             asyncio.get_running_loop().call_later(READ_DELAY_S, self._tell_reads)
-
-    _is_read_planned = False
 
     def _tell_reads(self) -> None:
         self._is_read_planned = False
@@ -372,7 +376,8 @@ class Engine(Requests):
         if session is None or transport is None or not session.is_synced:
             raise RequestError("offline", "there is no connection to the server now: try again when there is")
         packet = session.request(request, **fields)
-        waiter = self._waiters[packet.id] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[packets.Packet] = asyncio.get_running_loop().create_future()
+        self._waiters[packet.id] = waiter
         try:
             transport.send([packet])
             async with asyncio.timeout(ANSWER_TIMEOUT_S):

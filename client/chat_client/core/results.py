@@ -4,7 +4,7 @@ import msgspec
 
 from chat_client.core.text import Safe
 
-__all__ = ["Listing", "Opened", "Quit", "Result", "Row", "Told"]
+__all__ = ["Listing", "Opened", "PasswordWanted", "Quit", "Result", "Row", "Told"]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -37,11 +37,17 @@ class Opened(msgspec.Struct, frozen=True):
     """Show this conversation now."""
 
     conversation: str
+    seq: int = 0
+    """With this line on the screen, if not 0; :meth:`ChatClient.load_around` has loaded it."""
+
+
+class PasswordWanted(msgspec.Struct, frozen=True):
+    """Ask for the old and the new password without showing them, then call :meth:`ChatClient.set_password`."""
 
 
 class Quit(msgspec.Struct, frozen=True):
     """End the program."""
 
 
-Result = Told | Listing | Opened | Quit | None
+Result = Told | Listing | Opened | PasswordWanted | Quit | None
 """None: nothing to show (the timeline shows it)."""

@@ -57,7 +57,7 @@ class Outgoing(Struct, frozen=True):
 
 def backoff_ms(attempts: int, asked_ms: int | None = None) -> int:
     """Return how long to wait after ``attempts`` refusals in a row: doubling, and at least what the server asked for."""
-    pause = min(_FIRST_PAUSE_MS * 2 ** min(max(attempts - 1, 0), 10), _LONGEST_PAUSE_MS)
+    pause = min(_FIRST_PAUSE_MS << min(max(attempts - 1, 0), 10), _LONGEST_PAUSE_MS)
     return max(pause, asked_ms or 0)
 
 

@@ -1,0 +1,188 @@
+"""Commands about conversations and the people in them."""
+
+from chat_client.core.client import ChatClient
+from chat_client.core.table import Argument, Arguments, command
+from chat_client.core.errors import RequestError
+from chat_client.core.results import Listing, Opened, Result, Row, Told
+from chat_client.core.state import Person
+from chat_client.core.text import Safe, safe_line
+
+__all__: list[str] = []
+
+GROUP = Argument("group", "group")
+USER = Argument("user", "user")
+IN_GROUP = Argument("group", "group", required=False)
+
+_PRESENCE_ORDER = {"online": 0, "away": 1, "dnd": 2, "unknown": 3, "offline": 4}
+
+
+def current_group(conversation: str | None, arguments: Arguments) -> str:
+    """Return the group that is named, or the one that is open."""
+    group = arguments.get("group") or conversation or ""
+    if not group.startswith("#"):
+        raise RequestError("usage", "this is for groups: name one, or open it first")
+    return group
+
+
+def conversation_of(name: str) -> str:
+    """Return a conversation for a name as typed; without a mark it is a user."""
+    return name.lower() if name[:1] in ("#", "@", "!") else f"@{name.lower()}"
+
+
+@command("join", GROUP, summary="Join a group and open it.", topic="conversations", aliases=("j",))
+async def _join(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    name = await client.join(arguments["group"])
+    client.state.conversations.get(name)
+    return Opened(name)
+
+
+@command("leave", IN_GROUP, summary="Leave a group.", topic="conversations", aliases=("part",))
+async def _leave(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    group = current_group(conversation, arguments)
+    await client.leave(group)
+    return Told(safe_line(f"you left {group}"))
+
+
+@command(
+    "create",
+    Argument("private", "flag", required=False),
+    Argument("since-join", "flag", required=False),
+    GROUP,
+    Argument("title", "text", required=False, rest=True),
+    summary="Make a group; --private: by invitation only, --since-join: newcomers see nothing older.",
+    topic="conversations",
+)
+async def _create(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    name = await client.create_group(
+        arguments["group"],
+        arguments["title"],
+        private=bool(arguments["private"]),
+        since_join=bool(arguments["since-join"]),
+    )
+    return Opened(name)
+
+
+@command(
+    "open",
+    Argument("conversation", "conversation"),
+    summary="Open a conversation: #group, @user, !announcements or !notifications.",
+    topic="conversations",
+    aliases=("switch", "query"),
+)
+async def _open(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    name = conversation_of(arguments["conversation"])
+    if name.startswith("#") and name not in client.state.conversations:
+        raise RequestError("not_member", f"{name} is not one of your groups: /join {name}")
+    return Opened(name)
+
+
+@command(
+    "msg",
+    USER,
+    Argument("text", "text", required=False, rest=True),
+    summary="Write to one user; without a text, open the chat.",
+    topic="conversations",
+    aliases=("dm",),
+)
+async def _msg(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    name = f"@{arguments['user'].removeprefix('@').lower()}"
+    if arguments["text"]:
+        await client.submit(name, arguments["text"])
+    return Opened(name)
+
+
+@command(
+    "topic",
+    Argument("text", "text", required=False, rest=True),
+    summary="Show or change what the group is about.",
+    topic="conversations",
+)
+async def _topic(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    group = current_group(conversation, {})
+    if not arguments["text"]:
+        entry = client.state.conversations.get(group)
+        return Told(entry.topic if entry and entry.topic else Safe(f"{group} has no topic: /topic TEXT gives it one"))
+    await client.set_topic(group, arguments["text"])
+    return None
+
+
+@command("title", Argument("text", "text", rest=True), summary="Change the group's title.", topic="conversations")
+async def _title(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    await client.set_title(current_group(conversation, {}), arguments["text"])
+    return None
+
+
+@command("invite", USER, IN_GROUP, summary="Invite a user to a group.", topic="conversations")
+async def _invite(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    group = current_group(conversation, arguments)
+    await client.invite(group, arguments["user"])
+    return Told(safe_line(f"{arguments['user']} may join {group} now"))
+
+
+@command("kick", USER, IN_GROUP, summary="Take a member out of a group.", topic="conversations")
+async def _kick(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    await client.kick(current_group(conversation, arguments), arguments["user"])
+    return None
+
+
+@command(
+    "role",
+    USER,
+    Argument("role", "word", choices=("owner", "moderator", "member")),
+    IN_GROUP,
+    summary="Give a member a role.",
+    topic="conversations",
+)
+async def _role(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    await client.set_role(current_group(conversation, arguments), arguments["user"], arguments["role"])
+    return None
+
+
+@command("groups", Argument("query", "text", required=False, rest=True), summary="List the groups.",
+         topic="conversations", aliases=("list",))  # fmt: skip
+async def _groups(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    found = await client.groups(arguments["query"], limit=1_000)
+    rows = tuple(
+        Row(
+            (
+                safe_line(f"#{group.group}"),
+                Safe(str(group.members)),
+                Safe("joined" if group.joined else group.visibility),
+                group.title,
+                group.topic,
+            ),
+            f"#{group.group}" if group.joined else "",
+        )
+        for group in found
+    )
+    columns = (Safe("group"), Safe("members"), Safe(""), Safe("title"), Safe("topic"))
+    note = Safe("/join #group joins one" if rows else "there is none: /create #group makes one")
+    return Listing(Safe("Groups"), columns, rows, note)
+
+
+def _person_row(person: Person, more: Safe) -> Row:
+    text = f"{person.presence}: {person.status_text}" if person.status_text else person.presence
+    cells = (safe_line(f"@{person.user}"), person.display_name, more, safe_line(text))
+    return Row(cells, f"@{person.user}")
+
+
+@command("who", IN_GROUP, summary="List the members of a group.", topic="people", aliases=("members", "names"))
+async def _who(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    group = arguments["group"] or conversation
+    if group is None:
+        raise RequestError("usage", "name a group, or open one first")
+    members = await client.load_members(group)
+    people = client.state.people
+    known = [(people.get(member.user) or Person(member.user, member.display_name), member) for member in members]
+    known.sort(key=lambda pair: (_PRESENCE_ORDER.get(pair[0].presence, 3), pair[1].user))
+    rows = tuple(_person_row(person, safe_line(member.role)) for person, member in known)
+    title = safe_line(f"Members of {group}: {len(rows)}")
+    return Listing(title, (Safe("user"), Safe("name"), Safe("role"), Safe("presence")), rows)
+
+
+@command("users", Argument("query", "text", required=False, rest=True), summary="List the users of the server.",
+         topic="people")  # fmt: skip
+async def _users(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    found = await client.users(arguments["query"], limit=1_000)
+    rows = tuple(_person_row(person, Safe("")) for person in found)
+    return Listing(Safe("Users"), (Safe("user"), Safe("name"), Safe(""), Safe("presence")), rows)

@@ -1,0 +1,161 @@
+"""Commands about messages."""
+
+from chat_client.core.client import ChatClient
+from chat_client.core.table import Argument, Arguments, command
+from chat_client.core.errors import RequestError
+from chat_client.core.wording import expand_emoji, split_words
+from chat_client.core.results import Listing, Opened, Result, Row, Told
+from chat_client.core.state import Message
+from chat_client.core.text import Safe, safe_line
+
+__all__: list[str] = []
+
+WHICH = Argument("message", "message", required=False)
+TEXT = Argument("text", "text", rest=True)
+
+
+def _here(conversation: str | None) -> str:
+    if conversation is None:
+        raise RequestError("usage", "no conversation is open")
+    return conversation
+
+
+def find_message(client: ChatClient, conversation: str | None, reference: str, *, mine: bool) -> Message:
+    """Return the message that ``^42`` names; ``^`` or nothing: the newest one, of the user's own where ``mine``."""
+    entry = client.state.conversations.get(_here(conversation))
+    number = reference.removeprefix("^")
+    if entry is not None and number:
+        line = entry.timeline.by_seq(int(number))
+        if isinstance(line, Message):
+            return line
+        raise RequestError("not_found", f"there is no message {number} on this device: scroll up to load older ones")
+    for line in reversed(entry.timeline) if entry is not None else ():
+        if isinstance(line, Message) and not line.deleted and (line.mine or not mine):
+            return line
+    raise RequestError("not_found", f"there is no message {'of yours ' if mine else ''}here yet")
+
+
+@command("me", TEXT, summary="Say what you are doing, as *text*.", topic="messages")
+async def _me(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    await client.submit(_here(conversation), f"*{expand_emoji(arguments['text'])}*")
+    return None
+
+
+@command("reply", WHICH, TEXT, summary="Answer a message; ^42 names it, else the newest.", topic="messages")
+async def _reply(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    target = find_message(client, conversation, arguments["message"], mine=False)
+    await client.submit(_here(conversation), expand_emoji(arguments["text"]), reply_to=target.message_id)
+    return None
+
+
+@command("edit", WHICH, TEXT, summary="Change your message; ^42 names it, else your newest.", topic="messages")
+async def _edit(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    target = find_message(client, conversation, arguments["message"], mine=True)
+    await client.edit(_here(conversation), target.message_id, expand_emoji(arguments["text"]))
+    return None
+
+
+@command("delete", WHICH, summary="Erase a message; ^42 names it, else your newest.", topic="messages",
+         aliases=("del",))  # fmt: skip
+async def _delete(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    target = find_message(client, conversation, arguments["message"], mine=True)
+    await client.delete(_here(conversation), target.message_id)
+    return None
+
+
+@command(
+    "react",
+    WHICH,
+    Argument("emoji", "emoji"),
+    summary="React to a message, or take it back; ^42 names it, else the newest.",
+    topic="messages",
+)
+async def _react(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    target = find_message(client, conversation, arguments["message"], mine=False)
+    emoji = expand_emoji(arguments["emoji"])
+    removed = any(count.emoji == emoji and client.state.me in count.users for count in target.reactions)
+    await client.react(_here(conversation), target.message_id, emoji, removed=removed)
+    return None
+
+
+@command("retry", WHICH, summary="Send a failed message again.", topic="messages")
+async def _retry(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    entry = client.state.conversations.get(_here(conversation))
+    failed = [message for message in entry.timeline.pending if message.status == "failed"] if entry else []
+    if not failed:
+        raise RequestError("not_found", "no message failed here")
+    for message in failed:
+        await client.retry(message.message_id)
+    return None
+
+
+@command(
+    "search",
+    Argument("query", "text", rest=True),
+    summary="Find messages; in:#group, from:@user and a quoted phrase narrow it.",
+    topic="messages",
+    aliases=("find",),
+)
+async def _search(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    words, where, sender = [], None, None
+    for word in split_words(arguments["query"]):
+        if word.startswith("in:"):
+            where = word[3:] if word[3:4] in ("#", "@", "!") else f"#{word[3:]}"
+        elif word.startswith("from:"):
+            sender = word[5:].removeprefix("@")
+        else:
+            words.append(f'"{word}"' if " " in word else word)
+    page = await client.search(" ".join(words), conversation=where, sender=sender)
+    rows = tuple(
+        Row(
+            (safe_line(hit.conversation), hit.message.sender_name, Safe(hit.snippet.replace("\n", " "))),
+            hit.conversation,
+            hit.message.seq,
+        )
+        for hit in page.hits
+    )
+    note = "only what this device holds was searched: there is no connection" if page.local else ""
+    if not rows:
+        note = note or "nothing was found"
+    title = safe_line(f"{len(rows)}{'+' if page.before else ''} found: {arguments['query']}")
+    return Listing(title, (Safe("where"), Safe("who"), Safe("text")), rows, Safe(note))
+
+
+@command(
+    "goto",
+    Argument("message", "message"),
+    summary="Show the message with a number (^42) and what stands around it.",
+    topic="messages",
+)
+async def _goto(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    name = _here(conversation)
+    seq = int(arguments["message"].removeprefix("^") or 0)
+    if not seq or not await client.load_around(name, seq):
+        raise RequestError("not_found", f"there is no message {seq} in {name}")
+    return Opened(name, seq)
+
+
+@command("read", Argument("all", "word", required=False, choices=("all",)),
+         summary="Mark this conversation, or all, as read.", topic="messages")  # fmt: skip
+async def _read(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    names = list(client.state.conversations) if arguments["all"] else [_here(conversation)]
+    for name in names:
+        client.mark_read(name)
+    return Told(Safe("everything is read") if arguments["all"] else safe_line(f"{names[0]} is read"))
+
+
+@command("receipts", WHICH, summary="Show how far your message got at each recipient.", topic="messages",
+         aliases=("why",))  # fmt: skip
+async def _receipts(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    target = find_message(client, conversation, arguments["message"], mine=True)
+    if target.status != "sent":
+        text = target.reason or ("it waits for a connection" if client.state.link.status != "online" else "on its way")
+        return Told(safe_line(f"{target.status}: {text}"))
+    rows = []
+    for entry in await client.receipts(_here(conversation), target.message_id):
+        tried = f"{entry.attempts} attempts" if entry.attempts > 1 else ""
+        retry = f"next in {entry.next_retry_ms / 1000:g} s" if entry.next_retry_ms is not None else ""
+        detail = ", ".join(part for part in (entry.reason, tried, retry) if part)
+        rows.append(Row((safe_line(f"@{entry.user}"), safe_line(entry.state), safe_line(detail))))
+    title = safe_line(f"{len(rows)} recipients of: {target.content[:40]}")
+    return Listing(title, (Safe("user"), Safe("state"), Safe("detail")), tuple(rows))
