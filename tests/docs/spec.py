@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = ROOT / "docs" / "protocol.md"
 
 _MAX_INT = 2**53 - 1
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
 _HEADING = re.compile(r"^#### `(?P<name>\w+)` (?P<side>.+)$")
 OBJECT_NAMES = {
     "ConversationEntry": "entry",
@@ -109,6 +110,8 @@ def _union(kind: kinds.UnionType) -> tuple[str, str]:
 def _range(low: int | None, high: int | None) -> str:
     if low is None and high is None:
         return ""
+    if high is None:
+        return f"at least {low}"
     return f"{low} to {'2^53-1' if high == _MAX_INT else high}"
 
 
@@ -121,7 +124,7 @@ def _length(kind: kinds.StrType) -> str:
 def _choices(pattern: str | None) -> str:
     if pattern is None:
         return ""
-    return ", ".join(pattern.removeprefix("^(").removesuffix(")$").split("|"))
+    return ", ".join(pattern.removeprefix("^(").removesuffix(")$").split("|")).replace(_NUMBER, "a number")
 
 
 def _of_extra(extra: dict[str, Any]) -> str:
