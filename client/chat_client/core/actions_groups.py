@@ -1,10 +1,10 @@
 """Commands about conversations and the people in them."""
 
 from chat_client.core.client import ChatClient
-from chat_client.core.table import Argument, Arguments, command
 from chat_client.core.errors import RequestError
 from chat_client.core.results import Listing, Opened, Result, Row, Told
 from chat_client.core.state import Person
+from chat_client.core.table import Argument, Arguments, command
 from chat_client.core.text import Safe, safe_line
 
 __all__: list[str] = []

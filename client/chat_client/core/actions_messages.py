@@ -1,12 +1,12 @@
 """Commands about messages."""
 
 from chat_client.core.client import ChatClient
-from chat_client.core.table import Argument, Arguments, command
 from chat_client.core.errors import RequestError
-from chat_client.core.wording import expand_emoji, split_words
 from chat_client.core.results import Listing, Opened, Result, Row, Told
 from chat_client.core.state import Message
+from chat_client.core.table import Argument, Arguments, command
 from chat_client.core.text import Safe, safe_line
+from chat_client.core.wording import expand_emoji, split_words
 
 __all__: list[str] = []
 
@@ -78,7 +78,7 @@ async def _react(client: ChatClient, conversation: str | None, arguments: Argume
     return None
 
 
-@command("retry", WHICH, summary="Send a failed message again.", topic="messages")
+@command("retry", summary="Send the messages that failed here again.", topic="messages")
 async def _retry(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
     entry = client.state.conversations.get(_here(conversation))
     failed = [message for message in entry.timeline.pending if message.status == "failed"] if entry else []
@@ -86,6 +86,17 @@ async def _retry(client: ChatClient, conversation: str | None, arguments: Argume
         raise RequestError("not_found", "no message failed here")
     for message in failed:
         await client.retry(message.message_id)
+    return None
+
+
+@command("discard", summary="Throw away the messages that failed here.", topic="messages")
+async def _discard(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
+    entry = client.state.conversations.get(_here(conversation))
+    failed = [message for message in entry.timeline.pending if message.status == "failed"] if entry else []
+    if not failed:
+        raise RequestError("not_found", "no message failed here")
+    for message in failed:
+        await client.discard(message.message_id)
     return None
 
 

@@ -3,9 +3,9 @@
 from chat_client.core.actions_groups import current_group
 from chat_client.core.addresses import ServerLink
 from chat_client.core.client import ChatClient
-from chat_client.core.table import ALIASES, COMMANDS, Argument, Arguments, Command, command
 from chat_client.core.errors import RequestError
 from chat_client.core.results import Listing, PasswordWanted, Quit, Result, Row, Told
+from chat_client.core.table import ALIASES, COMMANDS, Argument, Arguments, Command, command
 from chat_client.core.text import Safe, printable, safe_line
 
 __all__: list[str] = []

@@ -9,6 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from chat_client.core import text
+from chat_client.core.state import Conversation, Person, kind_of
+from chat_client.core.text import Safe, safe_line
 from chat_protocol.packets import (
     Broadcast,
     Deleted,
@@ -20,12 +26,6 @@ from chat_protocol.packets import (
     Reaction,
     SystemMessage,
 )
-from msgspec import UNSET, Struct
-from msgspec.structs import replace
-
-from chat_client.core import text
-from chat_client.core.state import Conversation, Person, kind_of
-from chat_client.core.text import Safe, safe_line
 
 __all__ = [
     "Page",

@@ -17,9 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from chat_protocol.limits import MAX_CONTENT_BYTES, MAX_CONTENT_CHARS, MAX_DEVICE_CHARS
-from chat_protocol.packets import SystemMessage
-
 from chat_client.core import cache, events, outbox
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.database import Database
@@ -32,6 +29,8 @@ from chat_client.core.receipts import TypingLimit
 from chat_client.core.sending import Outgoing, SendQueue
 from chat_client.core.state import ClientState, Message, kind_of
 from chat_client.core.text import Safe, printable, safe_line, sendable
+from chat_protocol.limits import MAX_CONTENT_BYTES, MAX_CONTENT_CHARS, MAX_DEVICE_CHARS
+from chat_protocol.packets import SystemMessage
 
 __all__ = ["ChatClient"]
 

@@ -11,9 +11,6 @@ import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final
 
-from chat_protocol import packets
-from chat_protocol.errors import TRANSIENT, LocalProtocolError
-
 from chat_client.core import events
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.errors import ClientError, ConfigError, ConnectError, RequestError
@@ -31,6 +28,8 @@ from chat_client.core.session import Session, Step
 from chat_client.core.state import ClientState, Link, PresenceState
 from chat_client.core.text import Safe, safe_line
 from chat_client.core.transport import Transport
+from chat_protocol import packets
+from chat_protocol.errors import TRANSIENT, LocalProtocolError
 
 __all__ = ["Engine"]
 
@@ -269,13 +268,25 @@ class Engine(Requests):
         token = "" if self._signing_in is not None else await asyncio.to_thread(accounts.token, account)
         if not token and self._credentials is None:
             raise RequestError("no_credentials", f"log in as {account.user}, or register")
-        credentials = None if token else self._credentials
-        opened = await log_in(transport, account.user, self._device, token, credentials)
+        opened = await self._log_in(transport, token)
         self._credentials = None
         if isinstance(opened.token, str):
             await asyncio.to_thread(accounts.keep, account, opened.token)
         self.apply([events.SessionStarted(opened.user, safe_line(opened.display_name), tuple(opened.roles))])
         return opened
+
+    async def _log_in(self, transport: Transport, token: str) -> packets.SessionOpened:
+        user, credentials = self.account.user, self._credentials
+        try:
+            return await log_in(transport, user, self._device, token, None if token else credentials)
+        except RequestError as error:
+            if error.code != "bad_credentials" or not token:
+                raise
+            await asyncio.to_thread(self.profile.accounts.keep, self.account, "")
+            if credentials is None:
+                text = "the server does not know this device any more: log in with your password"
+                raise RequestError(error.code, text) from None
+            return await log_in(transport, user, self._device, "", credentials, 3)
 
     async def _serve(self, transport: Transport, opened: packets.SessionOpened) -> None:
         known = self.state.conversations.values()

@@ -3,15 +3,17 @@
 import asyncio
 from typing import Final
 
-from chat_protocol import packets
-from chat_protocol.limits import PROTOCOL_VERSION
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from chat_client.core.accounts import Credentials
+from chat_client.core.addresses import ServerAddress
 from chat_client.core.errors import ConnectError, RequestError
+from chat_client.core.text import Safe, safe_line
 from chat_client.core.transport import Transport
+from chat_protocol import packets
+from chat_protocol.limits import PROTOCOL_VERSION
 
-__all__ = ["explain", "greet", "log_in", "refusal"]
+__all__ = ["ServerInfo", "explain", "greet", "log_in", "probe", "refusal"]
 
 ANSWER_TIMEOUT_S: Final = 20.0
 
@@ -60,8 +62,32 @@ async def greet(transport: Transport, client_name: str) -> packets.Welcome:
     return answer
 
 
+class ServerInfo(Struct, frozen=True):
+    """What a server tells about itself before anybody logs in."""
+
+    name: Safe
+    registration: str
+    """``open``, ``invite`` or ``closed``."""
+    fingerprint: str
+
+
+async def probe(address: ServerAddress, pin: str) -> ServerInfo:
+    """Ask a server who it is, for a first-run form; ``pin`` is the fingerprint that it must show.
+
+    Raises:
+        ConnectError: It cannot be reached; ``untrusted`` tells the fingerprint to show to the user.
+        RequestError: It does not want this client.
+    """
+    transport = await Transport.connect(address, pin)
+    try:
+        welcome = await greet(transport, "chat-client/1.0")
+    finally:
+        await transport.close()
+    return ServerInfo(safe_line(welcome.name), str(safe_line(welcome.registration)), transport.fingerprint)
+
+
 async def log_in(
-    transport: Transport, user: str, device: str, token: str, credentials: Credentials | None
+    transport: Transport, user: str, device: str, token: str, credentials: Credentials | None, request_id: int = 2
 ) -> packets.SessionOpened:
     """Log in with ``token``, or else with ``credentials``.
 
@@ -71,10 +97,10 @@ async def log_in(
     """
     request: packets.Register | packets.Login
     if credentials is None:
-        request = packets.Login(2, token=token, device=device)
+        request = packets.Login(request_id, token=token, device=device)
     elif credentials.register:
         request = packets.Register(
-            2,
+            request_id,
             user,
             credentials.password,
             display_name=credentials.display_name or UNSET,
@@ -82,9 +108,9 @@ async def log_in(
             invite=credentials.invite or UNSET,
         )
     else:
-        request = packets.Login(2, user=user, password=credentials.password, device=device)
+        request = packets.Login(request_id, user=user, password=credentials.password, device=device)
     transport.send([request])
-    answer = await _answer(transport, 2)
+    answer = await _answer(transport, request_id)
     if not isinstance(answer, packets.SessionOpened):
         raise ConnectError("connection_lost", "the server's answer to the login cannot be understood")
     transport.max_frame = answer.max_frame

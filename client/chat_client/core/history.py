@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final, TypeVar
 
-from chat_protocol import packets
 from msgspec import UNSET
 
 from chat_client.core import answers, cache, events
@@ -14,6 +13,7 @@ from chat_client.core.errors import RequestError
 from chat_client.core.lines import line_of
 from chat_client.core.state import Conversation, Gap, Member, Message
 from chat_client.core.text import printable
+from chat_protocol import packets
 
 __all__ = ["Histories"]
 

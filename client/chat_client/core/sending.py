@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from msgspec import UNSET, Struct
+
 from chat_protocol import packets
 from chat_protocol.errors import TRANSIENT
-from msgspec import UNSET, Struct
 
 __all__ = ["WINDOW", "Outgoing", "SendQueue", "backoff_ms"]
 

@@ -6,9 +6,8 @@ on its way can fill is asked for by ``history``: the caller sends what :meth:`Se
 
 from collections.abc import Iterable
 
-from chat_protocol.packets import LogEvent
-
 from chat_client.core.events import Arrived, Skipped
+from chat_protocol.packets import LogEvent
 
 __all__ = ["Sequence"]
 

@@ -7,9 +7,6 @@ of own messages into events of the log, and asks for what is missing.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from chat_protocol import packets
-from chat_protocol.errors import TRANSIENT
-from chat_protocol.names import mentioned
 from msgspec import UNSET, Struct, field
 
 from chat_client.core import events
@@ -18,6 +15,9 @@ from chat_client.core.events import Acked, Arrived, Event, Skipped
 from chat_client.core.sending import Outgoing, SendQueue
 from chat_client.core.sequence import Sequence
 from chat_client.core.text import safe_line
+from chat_protocol import packets
+from chat_protocol.errors import TRANSIENT
+from chat_protocol.names import mentioned
 
 __all__ = ["Session", "Step"]
 

@@ -9,12 +9,11 @@ import socket
 import ssl
 from typing import Final
 
+from chat_client.core.addresses import ServerAddress
+from chat_client.core.errors import ConnectError
 from chat_protocol.connection import ClientConnection
 from chat_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chat_protocol.packets import Packet, Ping, ServerPacket
-
-from chat_client.core.addresses import ServerAddress
-from chat_client.core.errors import ConnectError
 
 __all__ = ["Transport"]
 
