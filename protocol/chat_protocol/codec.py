@@ -1,7 +1,9 @@
 """Bytes to packets and back: the only JSON of the project's wire.
 
-Decoding a request has three layers, each closed to whatever the next one could choke on: nesting is counted before anything is parsed, the
-text must be UTF-8, and msgspec checks types and bounds. What the types cannot say (control characters, bytes of content) is checked last, by
+Decoding a request has three layers, each closed to whatever the next one could choke on: nesting is counted before
+anything is parsed, the
+text must be UTF-8, and msgspec checks types and bounds. What the types cannot say (control characters, bytes of
+content) is checked last, by
 a table made from the packets' annotations.
 """
 
@@ -29,7 +31,7 @@ encode: Final[Callable[[object], bytes]] = _encoder.encode
 """The payload of a packet. Any thread."""
 
 
-# ---- Depth -------------------------------------------------------------------------------------------------------------
+# ---- Depth ---------------------------------------------------------------------------------------------------------
 
 _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 
@@ -52,7 +54,7 @@ def _is_too_deep(payload: bytes) -> bool:
     return False
 
 
-# ---- What types cannot say ---------------------------------------------------------------------------------------------
+# ---- What types cannot say -----------------------------------------------------------------------------------------
 
 _FORBIDDEN_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FORBIDDEN_IN_LINE = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -142,7 +144,7 @@ SERVER_TYPES: Final[dict[str, type[Struct]]] = {
 """The struct of every frame that a server may send, by its wire type."""
 
 
-# ---- Requests ----------------------------------------------------------------------------------------------------------
+# ---- Requests ------------------------------------------------------------------------------------------------------
 
 
 def decode_client(payload: bytes) -> ClientPacket:
@@ -198,7 +200,7 @@ def _explain(payload: bytes, complaint: str) -> RemoteProtocolError:
     return RemoteProtocolError(ErrorCode.BAD_REQUEST, complaint.replace("$.", ""), re=re_, field=field)
 
 
-# ---- Frames of the server ------------------------------------------------------------------------------------------------
+# ---- Frames of the server ------------------------------------------------------------------------------------------
 
 
 def decode_server(payload: bytes) -> ServerPacket | None:
@@ -232,7 +234,7 @@ def _explain_server(payload: bytes, complaint: str) -> RemoteProtocolError | Non
     return RemoteProtocolError(ErrorCode.BAD_REQUEST, complaint)
 
 
-# ---- Events as logs keep them --------------------------------------------------------------------------------------------
+# ---- Events as logs keep them --------------------------------------------------------------------------------------
 # An event is encoded once, when it is accepted. A log keeps it without the conversation, because a private chat has
 # another name on each side; whoever sends it puts the name in front again, for one event or for a whole page.
 
@@ -240,7 +242,10 @@ _SEAM: Final = b'"conversation":"","seq":0,'
 
 
 def encode_event(event: Event) -> bytes:
-    """``event`` without its place in a log: its JSON object without ``{``, ``conversation`` and ``seq``, which must be ``""`` and 0."""
+    """``event`` without its place in a log.
+
+    Its JSON object without ``{``, ``conversation`` and ``seq``, which must be ``""`` and 0.
+    """
     head, tail = encode(event).split(_SEAM, 1)
     return head[1:] + tail
 

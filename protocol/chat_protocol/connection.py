@@ -1,11 +1,10 @@
 """One connection without I/O: bytes in, packets out, and back. Shared by the server's loop and the clients' transport.
 
-A connection never raises for what the other side does; what is wrong comes out as a value, in its place among the packets.
+A connection never raises for what the other side does; what is wrong comes out as a value, in its place among the
+packets.
 """
 
 from __future__ import annotations
-
-from typing import Final
 
 from msgspec import UNSET
 
@@ -29,7 +28,8 @@ def error_packet(problem: RemoteProtocolError) -> Error:
 class ServerConnection:
     """The server's end: what a client sends.
 
-    ``receive_data`` yields packets and, where a frame could not be read, the :class:`~chat_protocol.packets.Error` to answer with. After an error
+    ``receive_data`` yields packets and, where a frame could not be read, the :class:`~chat_protocol.packets.Error`
+    to answer with. After an error
     with a closing code nothing more is read. Not thread-safe: one thread reads a connection.
     """
 
@@ -104,7 +104,8 @@ class ClientConnection:
         """What ``data`` completes, in order.
 
         Raises:
-            RemoteProtocolError: this is no server of ours; the connection is closed. Packets before the bad one are lost with it:
+            RemoteProtocolError: this is no server of ours; the connection is closed. Packets before the bad one are
+            lost with it:
                 whatever was not told as ``received`` comes again.
         """
         if self.is_closed:

@@ -63,7 +63,10 @@ TRANSIENT = frozenset(
         ErrorCode.SLOW_CONSUMER,
     }
 )
-"""Codes after which the same request may succeed later: nothing was stored, send it again with the same ``message_id``."""
+"""Codes after which the same request may succeed later.
+
+Nothing was stored, send it again with the same ``message_id``.
+"""
 
 COUNTED = frozenset({ErrorCode.BAD_REQUEST, ErrorCode.BAD_TEXT, ErrorCode.UNKNOWN_TYPE, ErrorCode.WRONG_STATE})
 """Codes of which more than ``MAX_ERRORS_PER_MINUTE`` become ``too_many_errors``."""

@@ -17,8 +17,8 @@ ANNOUNCEMENTS: Final = ConversationName("!announcements")
 NOTIFICATIONS: Final = ConversationName("!notifications")
 RESERVED: Final = frozenset({"server", "system", "admin", "me", "all", "here"})
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,%d}" % (MAX_NAME_CHARS - 1))
-_MENTION = re.compile(r"(?<![\w.@-])@([A-Za-z0-9][A-Za-z0-9_.-]{0,%d})" % (MAX_NAME_CHARS - 1), re.ASCII)
+_NAME = re.compile(rf"[a-z0-9][a-z0-9_.-]{{0,{MAX_NAME_CHARS - 1}}}")
+_MENTION = re.compile(rf"(?<![\w.@-])@([A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_NAME_CHARS - 1}}})", re.ASCII)
 _LOOKALIKES = str.maketrans({"0": "o", "1": "l"})
 
 
@@ -107,7 +107,10 @@ def kind_of(conversation: str) -> Kind | None:
 
 
 def mentioned(content: str) -> list[str]:
-    """The names written as ``@name`` in ``content``, folded, each once, in order; whether they exist is not known here."""
+    """The names written as ``@name`` in ``content``, folded, each once, in order.
+
+    Whether they exist is not known here.
+    """
     if "@" not in content:
         return []
     found = (match.group(1).rstrip(".-").lower() for match in _MENTION.finditer(content))

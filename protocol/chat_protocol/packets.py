@@ -1,6 +1,7 @@
 """Every frame of the protocol as a typed struct, in the order of the specification (docs/protocol.md).
 
-Bounds stand in the types, so decoding is validating. Absent optional members are :data:`msgspec.UNSET`. Kinds of text that no
+Bounds stand in the types, so decoding is validating. Absent optional members are :data:`msgspec.UNSET`. Kinds of
+text that no
 type can check (control characters, length in bytes) are marked in the types' ``extra`` and checked by ``codec``.
 """
 
@@ -57,7 +58,7 @@ class Request(Packet, frozen=True, gc=False):
     id: RequestId
 
 
-# ---- Session, from the client (protocol.md 4) --------------------------------------------------------------------------
+# ---- Session, from the client (protocol.md 4) ----------------------------------------------------------------------
 
 
 class Hello(Request, frozen=True, gc=False, tag="hello"):
@@ -176,7 +177,7 @@ class React(Request, frozen=True, gc=False, tag="react"):
     removed: bool = False
 
 
-# ---- Everything else (protocol.md 6) -----------------------------------------------------------------------------------
+# ---- Everything else (protocol.md 6) -------------------------------------------------------------------------------
 
 
 class CreateGroup(Request, frozen=True, gc=False, tag="create_group"):
@@ -437,7 +438,7 @@ Post = PostGroup | PostPrivate | PostBroadcast | PostNotification
 """The requests that add a message."""
 
 
-# ---- Events of a log (protocol.md 3) -----------------------------------------------------------------------------------
+# ---- Events of a log (protocol.md 3) -------------------------------------------------------------------------------
 
 
 class Event(Packet, frozen=True, gc=False):
@@ -472,7 +473,10 @@ class PrivateMessage(Event, frozen=True, gc=False, kw_only=True, tag="private_me
 
 
 class SystemMessage(Event, frozen=True, gc=False, kw_only=True, tag="system_message"):
-    """What happened to a group: created, joined, left, invited, kicked, role, topic, title. ``subject`` is whom it is about."""
+    """What happened to a group: created, joined, left, invited, kicked, role, topic, title.
+
+    ``subject`` is whom it is about.
+    """
 
     action: str
     subject: str
@@ -525,7 +529,7 @@ LogEvent = GroupMessage | PrivateMessage | SystemMessage | Broadcast | Notificat
 """What stands in logs."""
 
 
-# ---- From the server ---------------------------------------------------------------------------------------------------
+# ---- From the server -----------------------------------------------------------------------------------------------
 
 
 class Welcome(Packet, frozen=True, gc=False, tag="welcome"):
@@ -605,7 +609,10 @@ class Backlog(Packet, frozen=True, tag="backlog"):
 
 
 class Skip(Packet, frozen=True, gc=False, tag="skip", rename={"from_": "from"}):
-    """The events ``from_`` to ``to`` (on the wire ``from``) are not sent: ``limit``, ``not_visible`` or ``retention``."""
+    """The events ``from_`` to ``to`` (on the wire ``from``) are not sent.
+
+    ``limit``, ``not_visible`` or ``retention``.
+    """
 
     conversation: str
     from_: Seq

@@ -33,7 +33,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="chat-server",
         description="Chat for people who live in terminals: the server.",
-        epilog="Every option is also a key of the TOML file and a variable CHAT_SERVER_<KEY>: flag over environment over file.",
+        epilog="Every option is also a key of the TOML file and an environment variable CHAT_SERVER_<KEY>.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"chat-server {__version__}")

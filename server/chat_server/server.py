@@ -130,7 +130,10 @@ def _new_id() -> str:
 
 
 def _die(args: threading.ExceptHookArgs) -> None:
-    """A thread died: a server that lives on by half would lose messages, so it ends, loudly. What was acknowledged is stored."""
+    """A thread died: a server that lives on by half would lose messages, so it ends, loudly.
+
+    What was acknowledged is stored.
+    """
     name = args.thread.name if args.thread is not None else "?"
     error = args.exc_value
     _log.critical("thread died, stopping at once", thread=name, exc_info=error)

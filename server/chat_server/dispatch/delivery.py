@@ -1,13 +1,17 @@
-"""How events reach connections: live fan-out, and catching up from ring or store. One mechanism for backlog, reconnecting and slow readers.
+"""How events reach connections: live fan-out, and catching up from ring or store.
 
-A connection is, per conversation, *live* (it has everything up to the head and is pushed what comes) or *lagging* at a position (it is
-sent pages of the log as fast as it takes them, until it is live). Offline is the same state without a connection. The router thread alone.
+One mechanism for backlog, reconnecting and slow readers.
+
+A connection is, per conversation, *live* (it has everything up to the head and is pushed what comes) or *lagging*
+at a position (it is
+sent pages of the log as fast as it takes them, until it is live). Offline is the same state without a connection.
+The router thread alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from chat_protocol import packets
 from chat_protocol.codec import encode, encode_backlog, place_event
@@ -28,7 +32,7 @@ _PAGE_EVENTS: Final = 500
 _PAGE_BYTES: Final = 512 * 1024
 """Bound of one ``backlog`` push; a server's frame may have 1 MiB."""
 
-ReadPage = Callable[[Callable[[Reader], list[StoredEvent]], Callable[[list[StoredEvent] | None], None]], None]
+ReadPage = Callable[[Callable[[Reader], Any], Callable[[Any], None]], None]
 """Reads on a reader thread, then calls back on the router thread; with None where the read failed."""
 
 

@@ -1,6 +1,7 @@
 """The router thread: takes what connections send, lets the rules decide, and carries the effects out.
 
-It is the only writer of the directory, the sessions and the positions, so none of them has a lock. One turn takes all that waits, then hands the
+It is the only writer of the directory, the sessions and the positions, so none of them has a lock. One turn takes
+all that waits, then hands the
 store its jobs and the I/O threads their orders, each in one batch.
 """
 
@@ -15,34 +16,32 @@ import structlog
 from msgspec import UNSET, Struct
 
 from chat_protocol import packets
-from chat_protocol.codec import encode
 from chat_protocol.errors import COUNTED, ErrorCode
 from chat_protocol.frames import encode_frame
-from chat_protocol.names import Kind
 from chat_protocol.packets import ClientPacket, Error
+from chat_server.dispatch import reports
+from chat_server.dispatch.completion import Completion
+from chat_server.dispatch.connections import Connections
 from chat_server.dispatch.delivery import Delivery
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.outbound import Outbound
-from chat_server.dispatch.peer import Item, News, Peer
+from chat_server.dispatch.peer import News, Peer
 from chat_server.dispatch.pools import Pool, Ticket
 from chat_server.dispatch.ring import Ring
 from chat_server.dispatch.statistics import Statistics
 from chat_server.dispatch.synchroniser import Synchroniser
 from chat_server.dispatch.writer import Job, Writer
-from chat_server.routing import effects, posting, presence
+from chat_server.routing import effects, posting
 from chat_server.routing.context import Context
-from chat_server.routing.directory import Conversation, Directory, User
+from chat_server.routing.directory import Directory
 from chat_server.routing.effects import Effect
 from chat_server.routing.lanes import LANE_OF, Lane
 from chat_server.routing.rates import Rates
 from chat_server.routing.router import decide
-from chat_server.store.base import Advance, Appended, Conflict, Outcome, Reader, Store
+from chat_server.store.base import Reach, Reader, Snapshot, Standing, Store
 
 _log = structlog.get_logger("router")
 
-_TICK_S: Final = 1.0
-"""How often cursors are stored and presence is told, while there is something of it."""
-_TYPING_MS: Final = 3_000
 _DRAIN_S: Final = 5.0
 """How long a stopping server waits for commits under way."""
 
@@ -88,7 +87,18 @@ class Dispatcher(threading.Thread):
         self._outbound = Outbound()
         ring = Ring(bounds.ring_bytes, bounds.ring_bytes_each)
         self._delivery = Delivery(context.directory, self._outbound, ring, self.statistics, self._read_page)
+        self._connections = Connections(context, self._delivery, self._outbound)
         self._synchroniser = Synchroniser(context, self._delivery, self._outbound)
+        self._completion = Completion(
+            context,
+            self._connections,
+            self._delivery,
+            self._synchroniser,
+            self._outbound,
+            self.statistics,
+            self._read_page,
+            self._answer_error,
+        )
         self.writer = Writer(store, self.inbox, bounds.retry_delays_s, self._count_write_retry)
         self.writer.commit_s = self._count_commit
         self.readers: Pool[Reader] = Pool("reader", readers, store.reader, self.inbox)
@@ -96,12 +106,6 @@ class Dispatcher(threading.Thread):
         self._rates = Rates(bounds.messages_per_s, bounds.burst) if bounds.messages_per_s else None
         self._jobs: list[tuple[Lane, int, Job]] = []
         self._inflight = 0
-        self._peers: set[Peer] = set()
-        self._online: dict[int, list[Peer]] = {}
-        self._cursors: dict[tuple[str, int], Advance] = {}
-        self._presence: set[int] = set()
-        self._typed: dict[tuple[int, int], int] = {}
-        self._tick_at: float | None = None
         self._drain_until: float | None = None
 
     # ---- the loop
@@ -118,7 +122,7 @@ class Dispatcher(threading.Thread):
                     self._take_committed(subject)
                 else:
                     self._take_other(news, subject, detail)
-            if self._tick_at is not None and monotonic() >= self._tick_at:
+            if self._connections.timeout_s == 0.0:
                 self._tick()
             self._flush()
         self._finish()
@@ -126,7 +130,18 @@ class Dispatcher(threading.Thread):
     def _timeout_s(self) -> float | None:
         if self._drain_until is not None:
             return 0.05
-        return None if self._tick_at is None else max(0.0, self._tick_at - monotonic())
+        return self._connections.timeout_s
+
+    def _tick(self) -> None:
+        self._connections.tick()
+        self._store_cursors()
+        if self._rates is not None:
+            self._rates.forget_idle(self._context.now_ms)
+
+    def _store_cursors(self) -> None:
+        commit = self._connections.take_cursors()
+        if commit is not None:
+            self._commit(None, commit)
 
     def _flush(self) -> None:
         if self._jobs:
@@ -144,10 +159,10 @@ class Dispatcher(threading.Thread):
             case News.LAGGED:
                 self._delivery.lagged(subject, *detail)
             case News.CONNECTED:
-                self._peers.add(subject)
+                self._connections.all.add(subject)
             case News.GONE:
                 self.statistics.slow_consumers += detail == ErrorCode.SLOW_CONSUMER
-                self._forget(subject)
+                self._connections.forget(subject)
             case News.RETRIED:
                 self.statistics.retried += 1
             case News.FAILED:
@@ -160,19 +175,12 @@ class Dispatcher(threading.Thread):
     # ---- requests
 
     def _take_packets(self, peer: Peer, received: list[ClientPacket | Error]) -> None:
-        if peer.is_gone:
-            return
-        if peer.held is not None or peer.waiting:
+        if not peer.is_gone:
             peer.waiting.extend(received)
-            return
-        for number, packet in enumerate(received):
-            self._route(peer, packet)
-            if peer.held is not None:
-                peer.waiting.extend(received[number + 1 :])
-                return
+            self._continue(peer)
 
     def _continue(self, peer: Peer) -> None:
-        """Go on with what waited behind a look-up."""
+        """Go on with what waits, up to the next look-up."""
         while peer.waiting and peer.held is None and not peer.is_gone:
             self._route(peer, peer.waiting.popleft())
 
@@ -185,7 +193,7 @@ class Dispatcher(threading.Thread):
             found = self._refusal(peer, packet) or decide(self._context, peer.session, packet)  # type: ignore[arg-type]
             for effect in found:
                 self._perform(peer, effect)
-        except Exception:  # safety net: one request fails, with an incident that the log has too
+        except Exception:  # noqa: BLE001 - safety net: one request fails, with an incident that the log has too
             incident = self._context.new_id()
             _log.exception("request failed", incident=incident, type=type(packet).__name__)
             error = Error(
@@ -233,15 +241,11 @@ class Dispatcher(threading.Thread):
                 message=f"too many errors in a minute, the last one: {error.message}",
                 re=error.re,
             )
-            self._hang_up(peer, error)
+            self._connections.hang_up(peer, error)
         elif code in (ErrorCode.BAD_FRAME, ErrorCode.BAD_JSON):
-            self._hang_up(peer, error)
+            self._connections.hang_up(peer, error)
         else:
             self._outbound.packet(peer, error)
-
-    def _hang_up(self, peer: Peer, packet: packets.Packet | None) -> None:
-        self._outbound.close(peer, packet)
-        self._forget(peer)
 
     # ---- effects
 
@@ -257,30 +261,30 @@ class Dispatcher(threading.Thread):
             case effects.ReplyRaw(payload):
                 self._outbound.frame(peer, encode_frame(payload))
             case effects.Advanced(conversation, seq):
-                self._advance(peer, conversation, seq)
+                self._connections.advance(peer, conversation, seq)
             case effects.Ask() | effects.Compute():
                 self._hold(peer, effect)
             case effects.Tell(users, packet):
-                self._tell(users, packet, peer)
+                self._connections.tell(users, packet, peer)
             case effects.TellMembers(conversation, packet_for):
-                self._tell_members(peer, conversation, packet_for)
+                self._connections.tell_members(peer, conversation, packet_for)
             case effects.Opened():
-                self._open(peer)
+                self._connections.open(peer)
             case effects.Synchronise():
                 self._synchronise(peer, effect)
             case effects.Disconnect():
-                self._disconnect(peer, effect)
+                self._connections.disconnect(peer, effect)
             case effects.PresenceChanged(user):
-                self._presence.add(user)
-                self._want_tick()
+                self._connections.presence_changed(user)
             case effects.HangUp(packet):
-                self._hang_up(peer, packet)
+                self._connections.hang_up(peer, packet)
             case effects.Report(re, reset):
                 self._report(peer, re, reset)
             case effects.TellReceipts():
                 self._tell_receipts(peer, effect)
             case effects.ListSessions(re):
-                self._list_sessions(peer, re)
+                found = reports.sessions(self._context.directory, self._connections)
+                self._outbound.packet(peer, packets.Ok(re=re, sessions=found))
 
     def _commit(self, peer: Peer | None, commit: effects.Commit) -> None:
         job = Job(peer, commit, monotonic())
@@ -338,7 +342,7 @@ class Dispatcher(threading.Thread):
         _log.error("look-up failed", incident=incident, error=str(error), exc_info=error)
         message = "the server could not look this up, try again or tell its admin the incident"
         # which request it was is only known to what was to come of it: the connection starts over
-        self._hang_up(peer, Error(code=ErrorCode.INTERNAL, message=message, incident=incident))
+        self._connections.hang_up(peer, Error(code=ErrorCode.INTERNAL, message=message, incident=incident))
 
     def _read_page(self, read: Callable[[Reader], Any], then: Callable[[Any], None]) -> None:
         def done(result: Any, error: Exception | None) -> None:
@@ -349,335 +353,70 @@ class Dispatcher(threading.Thread):
 
         self.readers.put(Ticket(read, done))
 
-    # ---- commits that are done
-
-    def _take_committed(self, jobs: list[Job]) -> None:
-        now = monotonic()
-        self._inflight -= len(jobs)
-        for job in jobs:
-            self._complete(job)
-        self.statistics.queued.add(now - jobs[0].queued_at, len(jobs))
-
-    def _complete(self, job: Job) -> None:
-        peer = job.peer
-        at = 0
-        for step in job.commit.steps:
-            if step.__class__ is effects.Log:
-                self._complete_log(peer, step, job.outcomes[at])
-                at += 1
-            elif isinstance(step, effects.Begin):
-                self._begin(step)
-            elif isinstance(step, effects.End):
-                self._end(step)
-            elif isinstance(step, effects.Changed):
-                self._synchroniser.tell_changed(step, self._online, self._read_page)
-            else:
-                at += 1
-        if peer is None:
-            return
-        peer.inflight -= 1
-        if peer.is_gone:
-            self._undo_open(peer, job)
-            return
-        for effect in job.commit.then:
-            self._perform(peer, effect)
-        if peer.held is not None and peer.inflight == 0:
-            self._look_up(peer)
-
-    def _undo_open(self, peer: Peer, job: Job) -> None:
-        """The connection went while its login was stored; others are still told what the commit changed."""
-        for effect in job.commit.then:
-            if isinstance(effect, (effects.Tell, effects.Disconnect)):
-                self._perform(peer, effect)
-
-    def _complete_log(self, peer: Peer | None, log: effects.Log, outcome: Outcome | None) -> None:
-        # the directory may have been made anew since this was decided
-        conversation = self._context.directory.conversations.get(log.conversation.id, log.conversation)
-        if isinstance(outcome, Appended):
-            appended = outcome
-            append = log.append
-            re = log.re
-            if not appended.duplicate:
-                origin = peer if re is not None else None
-                self._delivery.publish(conversation, appended.seq, appended.body, origin)
-                if append.kind in ("edited", "deleted"):
-                    self._delivery.revised(conversation)
-            if re is not None and peer is not None:
-                self._ack(peer, re, log, appended)
-            return
-        if peer is None or log.re is None:
-            return
-        if isinstance(outcome, Conflict):
-            message = "this message_id was used for something else: take a new one"
-            error = Error(code=ErrorCode.CONFLICT, message=message, re=log.re, field="message_id")
-        else:
-            error = Error(code=ErrorCode.NOT_FOUND, message="there is no such message", re=log.re, field="target")
-        self._answer_error(peer, error)
-
-    def _ack(self, peer: Peer, re: int, log: effects.Log, appended: Appended) -> None:
-        conversation = log.conversation
-        append = log.append
-        directory = self._context.directory
-        sender = append.sender
-        belongs = conversation.kind is Kind.ANNOUNCEMENTS or sender in conversation.members
-        if conversation.kind is Kind.NOTIFICATIONS:
-            belongs = conversation.key == str(sender)
-        others = directory.recipients(conversation) - belongs
-        delivered = self._delivery.audience(conversation).live_others(sender)
-        stored = others - delivered
-        if not others:
-            result = "no_recipients"
-        elif not stored:
-            result = "success"
-        else:
-            result = "partial" if delivered else "stored"
-        statistics = self.statistics
-        if not appended.duplicate:
-            statistics.by_type[append.kind] += 1
-            statistics.by_result[result] += 1
-            statistics.talkers[sender] += 1
-            statistics.stored_offline += stored
-        self._outbound.packet(
-            peer,
-            packets.Ack(
-                re=re,
-                message_id=append.message_id,
-                conversation=directory.name_for(conversation, sender),
-                seq=appended.seq,
-                timestamp=appended.timestamp_ms,
-                result=result,
-                delivered=delivered,
-                stored=stored,
-                duplicate=appended.duplicate,
-            ),
-        )
-
-    def _begin(self, step: effects.Begin) -> None:
-        conversation = step.conversation
-        self._delivery.flush_conversation(conversation)
-        stay = conversation.members.get(step.user)
-        if stay is not None and stay.since_seq < 0:
-            stay.since_seq = conversation.head + 1
-        for peer in self._online.get(step.user, ()):
-            if peer.session.is_synced:
-                self._delivery.tell_begin(peer, conversation)
-
-    def _end(self, step: effects.End) -> None:
-        conversation = step.conversation
-        self._delivery.flush_conversation(conversation)
-        stay = self._context.directory.users[step.user].ended.get(conversation.id)
-        if stay is not None:
-            stay.until_seq = conversation.head
-        for peer in self._online.get(step.user, ()):
-            lag = peer.lagging.get(conversation.id)
-            if lag is not None and stay is not None:
-                lag.until = conversation.head
-                self._delivery.pump(peer)
-            elif peer.session.is_synced:
-                self._delivery.tell_end(peer, conversation)
-
-    def _take_failed(self, jobs: list[Job], snapshot: Any) -> None:
-        """The store took none of ``jobs``: refuse them, and decide on the ground of what is stored from now on."""
-        _log.error("commit failed, nothing of it is stored", jobs=len(jobs))
-        self._inflight -= len(jobs)
-        for job in jobs:
-            if job.peer is not None:
-                job.peer.inflight -= 1
-        self._synchroniser.reload(self._context, Directory(snapshot), self._online)
-        self.writer.resume()
-        for job in jobs:
-            peer = job.peer
-            if peer is None or peer.is_gone:
-                continue
-            for step in job.commit.steps:
-                if isinstance(step, effects.Log) and step.re is not None:
-                    peer.session.refused.setdefault(step.conversation.id, step.append.message_id)
-            self._refuse_failed(peer, job)
-            if peer.held is not None and peer.inflight == 0:
-                self._look_up(peer)
-
-    def _refuse_failed(self, peer: Peer, job: Job) -> None:
-        if any(isinstance(effect, effects.Opened) for effect in job.commit.then):
-            peer.session.user = 0  # the login was not stored
-        re = next((step.re for step in job.commit.steps if isinstance(step, effects.Log) and step.re is not None), None)
-        if re is None:
-            answers = (effect.packet for effect in job.commit.then if isinstance(effect, effects.Reply))
-            re = next((getattr(packet, "re", None) for packet in answers), None)
-        message = "the server could not store this: nothing of it happened, send it again"
-        error = Error(
-            code=ErrorCode.STORAGE,
-            message=message,
-            re=UNSET if re is None else re,
-            retry_after_ms=effects.RETRY_AFTER_MS,
-        )
-        self._answer_error(peer, error)
-
-    # ---- sessions
-
-    def _open(self, peer: Peer) -> None:
-        user = self._context.directory.users[peer.session.user]
-        self._online.setdefault(user.id, []).append(peer)
-        peer.session.since_ms = self._context.now_ms
-        user.connections += 1
-        if user.connections == 1:
-            user.presence, user.status = "online", ""
-            self._presence.add(user.id)
-            self._want_tick()
-        self._outbound.widen(peer, self._context.rules.max_frame)
-
-    def _forget(self, peer: Peer) -> None:
-        if peer.is_gone:
-            return
-        peer.is_gone = True
-        self._peers.discard(peer)
-        self._delivery.forget(peer)
-        peer.waiting.clear()
-        peers = self._online.get(peer.session.user)
-        if peers is None or peer not in peers:
-            return
-        peers.remove(peer)
-        if not peers:
-            del self._online[peer.session.user]
-        user = self._context.directory.users.get(peer.session.user)
-        if user is not None:
-            user.connections -= 1
-            if user.connections == 0:
-                self._presence.add(user.id)
-                self._want_tick()
-
-    def _disconnect(self, asker: Peer, effect: effects.Disconnect) -> None:
-        for peer in list(self._online.get(effect.user, ())):
-            if effect.device is None or peer.session.device == effect.device:
-                reason = None if peer is asker else Error(code=effect.code, message=effect.message)
-                self._hang_up(peer, reason)
-
     def _synchronise(self, peer: Peer, effect: effects.Synchronise) -> None:
         ids = self._synchroniser.conversations(peer)
         user, device = peer.session.user, peer.session.device
 
-        def answer(standings: Any) -> list[Effect]:
+        def answer(standings: list[Standing]) -> list[Effect]:
             self._synchroniser.answer(peer, effect, standings)
             return []
 
         self._hold(peer, effects.Ask(lambda reader: reader.standings(user, device, ids), answer))
 
-    def _advance(self, peer: Peer, conversation: Conversation, seq: int) -> None:
-        seq = min(seq, conversation.head)
-        if seq <= peer.received.get(conversation.id, -1):
-            return
-        peer.received[conversation.id] = seq
-        session = peer.session
-        self._cursors[session.device, conversation.id] = Advance(
-            session.device, session.user, conversation.id, seq, self._context.now_ms
-        )
-        if self._tick_at is None:
-            self._want_tick()
+    # ---- commits that are done
 
-    # ---- pushes that are not stored
+    def _take_committed(self, jobs: list[Job]) -> None:
+        self._inflight -= len(jobs)
+        for job in jobs:
+            self._completion.complete(job)
+            peer = job.peer
+            if peer is not None:
+                peer.inflight -= 1
+                self._go_on(peer, job)
+        self.statistics.queued.add(monotonic() - jobs[0].queued_at, len(jobs))
 
-    def _tell(self, users: tuple[int, ...], packet: packets.Packet, asker: Peer) -> None:
-        frame = encode_frame(encode(packet))
-        for user in users:
-            for peer in self._online.get(user, ()):
-                if peer is not asker and peer.session.is_synced:
-                    self._outbound.frame(peer, frame)
+    def _go_on(self, peer: Peer, job: Job) -> None:
+        """What follows a commit for the one who asked; if they went meanwhile, for the others only."""
+        for effect in job.commit.then:
+            if not peer.is_gone or isinstance(effect, (effects.Tell, effects.Disconnect)):
+                self._perform(peer, effect)
+        if peer.held is not None and peer.inflight == 0 and not peer.is_gone:
+            self._look_up(peer)
 
-    def _tell_members(
-        self, asker: Peer, conversation: Conversation, packet_for: Callable[[str], packets.Packet]
-    ) -> None:
-        user = asker.session.user
-        now_ms = self._context.now_ms
-        if now_ms - self._typed.get((user, conversation.id), 0) < _TYPING_MS:
-            return
-        self._typed[user, conversation.id] = now_ms
-        self._want_tick()
-        for other, peers in self._delivery.audience(conversation).by_user.items():
-            if other != user:
-                name = self._context.directory.name_for(conversation, other)
-                frame = encode_frame(encode(packet_for(name)))
-                for peer in peers:
-                    self._outbound.frame(peer, frame)
-
-    # ---- once in a while
-
-    def _want_tick(self) -> None:
-        if self._tick_at is None:
-            self._tick_at = monotonic() + _TICK_S
-
-    def _tick(self) -> None:
-        self._tick_at = None
-        now_ms = self._context.now_ms
-        self._store_cursors()
-        self._tell_presence()
-        self._typed = {key: at for key, at in self._typed.items() if now_ms - at < _TYPING_MS}
-        if self._typed:
-            self._want_tick()
-        if self._rates is not None:
-            self._rates.forget_idle(now_ms)
-
-    def _store_cursors(self) -> None:
-        if self._cursors:
-            steps = tuple(self._cursors.values())
-            self._cursors = {}
-            self._commit(None, effects.Commit(steps))
-
-    def _tell_presence(self) -> None:
-        directory = self._context.directory
-        changed, self._presence = self._presence, set()
-        for user_id in changed:
-            user: User | None = directory.users.get(user_id)
-            if user is None:
-                continue
-            frame = encode_frame(encode(presence.presence_packet(user)))
-            for other in presence.audience(directory, user):
-                for peer in self._online.get(other, ()):
-                    if peer.session.is_synced:
-                        self._outbound.frame(peer, frame)
+    def _take_failed(self, jobs: list[Job], snapshot: Snapshot) -> None:
+        """The store took none of ``jobs``: from now on decide on the ground of what is stored."""
+        _log.error("commit failed, nothing of it is stored", jobs=len(jobs))
+        self._inflight -= len(jobs)
+        self._synchroniser.reload(self._context, Directory(snapshot), self._connections.online)
+        self.writer.resume()
+        for job in jobs:
+            self._completion.fail(job)
+            if job.peer is not None:
+                job.peer.inflight -= 1
+                if job.peer.held is not None and job.peer.inflight == 0:
+                    self._look_up(job.peer)
 
     # ---- what is asked about the server itself
 
     def _report(self, peer: Peer, re: int, reset: bool) -> None:
-        directory = self._context.directory
-        talkers = [
-            {"user": directory.users[user].name if user in directory.users else "server", "messages": count}
-            for user, count in self.statistics.talkers.most_common(10)
-        ]
-        report = self.statistics.report() | {
-            "connections": len(self._peers),
-            "users_online": len(self._online),
-            "queues": self.writer.depths(),
-            "in_commit": self._inflight,
-            "ring_bytes": self._delivery.ring.size_bytes,
-            "ring_hits": self._delivery.ring.hits,
-            "ring_misses": self._delivery.ring.misses,
-            "lagging": sum(1 for each in self._peers if each.lagging),
-            "top_talkers": talkers,
-        }
+        report = reports.route_statistics(
+            self.statistics,
+            self._context.directory,
+            self._connections,
+            self._delivery.ring,
+            self.writer.depths(),
+            self._inflight,
+        )
         self._outbound.packet(peer, packets.Ok(re=re, stats=report))
         if reset:
             self.statistics.reset(self._context.now_ms)
-
-    def _list_sessions(self, peer: Peer, re: int) -> None:
-        directory = self._context.directory
-        sessions = [
-            packets.SessionInfo(
-                user=directory.users[each.session.user].name,
-                device=each.session.device,
-                address=each.session.address,
-                since=each.session.since_ms,
-                client=each.session.client,
-            )
-            for peers in self._online.values()
-            for each in peers
-        ]
-        self._outbound.packet(peer, packets.Ok(re=re, sessions=sessions))
 
     def _tell_receipts(self, peer: Peer, effect: effects.TellReceipts) -> None:
         users = list(effect.users)
         conversation = effect.conversation
 
-        def answer(reached: Any) -> list[Effect]:
-            recipients = self._synchroniser.recipients(conversation, effect.seq, reached, self._online)
+        def answer(reached: list[Reach]) -> list[Effect]:
+            recipients = self._synchroniser.recipients(conversation, effect.seq, reached, self._connections.online)
             return [effects.Reply(packets.Ok(re=effect.re, recipients=recipients))]
 
         self._hold(peer, effects.Ask(lambda reader: reader.reach(conversation.id, users), answer))
@@ -696,16 +435,14 @@ class Dispatcher(threading.Thread):
             return
         self._drain_until = monotonic() + _DRAIN_S
         self._store_cursors()
-        for device in {peer.session.device for peers in self._online.values() for peer in peers}:
-            _log.debug("draining", device=device)
 
     def _is_drained(self) -> bool:
         return self._inflight == 0 or (self._drain_until is not None and monotonic() > self._drain_until)
 
     def _finish(self) -> None:
         going = Error(code=ErrorCode.GOING_AWAY, message="the server is stopping, connect again", retry_after_ms=2_000)
-        for peer in list(self._peers):
-            self._hang_up(peer, going)
+        for peer in list(self._connections.all):
+            self._connections.hang_up(peer, going)
         self._flush()
         self._stop_outlets()
         self.readers.stop()

@@ -11,7 +11,8 @@ from chat_server.dispatch.peer import Close, Deliver, Order, Outlet, Peer, Resum
 class Outbound:
     """Orders for the I/O threads. The router thread alone.
 
-    Small answers to one peer are joined. What is ordered for one peer is carried out in the order in which it was called.
+    Small answers to one peer are joined. What is ordered for one peer is carried out in the order in which it was
+    called.
     """
 
     def __init__(self) -> None:

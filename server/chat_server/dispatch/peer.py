@@ -73,7 +73,8 @@ class Peer:
 class Deliver(Struct, frozen=True, gc=False):
     """Push ``blob`` (whole frames, the first of them with seq ``first``) of a conversation to all ``peers``.
 
-    ``own`` names peers that get something else: what they did not send themselves. A peer that is too far behind does not get it and is reported
+    ``own`` names peers that get something else: what they did not send themselves. A peer that is too far behind
+    does not get it and is reported
     as lagging from ``first``.
     """
 
@@ -124,7 +125,7 @@ class Outlet(Protocol):
         ...
 
 
-# ---- to the router thread ----------------------------------------------------------------------------------------------
+# ---- to the router thread ------------------------------------------------------------------------------------------
 
 
 class News(IntEnum):

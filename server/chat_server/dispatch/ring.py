@@ -20,7 +20,8 @@ class _Recent:
 class Ring:
     """Recent events by conversation, at most ``most_bytes`` of them in all and ``most_bytes_each`` per conversation.
 
-    The router thread alone. A revision (edit, deletion) makes it forget the conversation: what is shown must be as it stands now.
+    The router thread alone. A revision (edit, deletion) makes it forget the conversation: what is shown must be as
+    it stands now.
     """
 
     def __init__(self, most_bytes: int, most_bytes_each: int) -> None:

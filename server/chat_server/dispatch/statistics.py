@@ -1,4 +1,7 @@
-"""Route statistics: what was routed, how it ended, how long it took. Counting costs next to nothing; reading adds up."""
+"""Route statistics: what was routed, how it ended, how long it took. Counting costs next to nothing.
+
+Reading adds up.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ class Histogram:
         self.total_ms += ms * times
 
     def quantile(self, share: float) -> float:
-        """The duration in ms that ``share`` (0 to 1) of all lie below, rounded up to a bucket's bound; 0 if there are none."""
+        """The duration in ms that ``share`` (0 to 1) of all lie below, rounded up to a bucket's bound.
+
+        0 if there are none.
+        """
         wanted = share * self.count
         seen = 0
         for number, bucket in enumerate(self._buckets):
@@ -71,6 +77,13 @@ class Statistics:
         self.commit = Histogram()
         self.commit_jobs = 0
         self.route = Histogram()
+
+    def count_message(self, kind: str, result: str, sender: int, stored: int) -> None:
+        """A message was routed."""
+        self.by_type[kind] += 1
+        self.by_result[result] += 1
+        self.talkers[sender] += 1
+        self.stored_offline += stored
 
     def report(self) -> dict[str, Any]:
         """The counts as ``stats`` tells them; queue depths and connections are added by who knows them."""

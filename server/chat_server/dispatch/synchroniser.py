@@ -1,16 +1,16 @@
-"""Answers ``sync``: tells where a user stands and decides where each conversation's catch-up starts. The router thread alone."""
+"""Answers ``sync``: tells where a user stands and decides where each conversation's catch-up starts.
+
+The router thread alone.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from msgspec import UNSET
 
 from chat_protocol import packets
 from chat_protocol.limits import MAX_INT
 from chat_protocol.names import NOTIFICATIONS
-from chat_server.dispatch.delivery import Delivery
+from chat_server.dispatch.delivery import Delivery, ReadPage
 from chat_server.dispatch.outbound import Outbound
 from chat_server.dispatch.peer import Peer
 from chat_server.routing import access
@@ -130,7 +130,7 @@ class Synchroniser:
         self,
         change: Changed,
         online: Online,
-        read: Callable[[Callable[[Reader], Any], Callable[[Any], None]], None],
+        read: ReadPage,
     ) -> None:
         """Tell synced connections that a conversation's title, the user's role in it or the like is another."""
         conversation = change.conversation

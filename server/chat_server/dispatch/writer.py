@@ -1,4 +1,7 @@
-"""The store writer: the only thread that writes. It commits whatever queued up during the last commit; there is no timer in that."""
+"""The store writer: the only thread that writes. It commits whatever queued up during the last commit.
+
+There is no timer in that.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from chat_server.store.base import Outcome, Store, StoreUnavailable, Write
 _MOST_JOBS: Final = 2048
 """Jobs in one commit: bounds how long the first of them waits for the last."""
 _QUIET_S: Final = 0.1
-"""Background work begins when nothing was committed for this long, and is done at most this often while something is."""
+"""Background work begins when nothing was committed for this long, and is done at most this often while something
+is.
+"""
 
 
 class Job:
@@ -28,20 +33,26 @@ class Job:
         self.peer = peer
         self.commit = commit
         self.queued_at = queued_at
-        self.writes: list[Write] = [
-            step.append if step.__class__ is Log else step  # type: ignore[misc]
-            for step in commit.steps
-            if not isinstance(step, (Begin, End, Changed))
-        ]
+        steps = commit.steps
+        self.writes: list[Write]
+        if len(steps) == 1 and steps[0].__class__ is Log:
+            self.writes = [steps[0].append]
+        else:
+            self.writes = [
+                step.append if isinstance(step, Log) else step
+                for step in steps
+                if not isinstance(step, (Begin, End, Changed))
+            ]
         self.outcomes: list[Outcome | None] = []
 
 
 class Writer(threading.Thread):
     """Takes jobs from the lanes, commits them, and hands them with their outcomes to the router's inbox.
 
-    A commit that fails for a passing reason is tried again after each of ``retry_delays_s`` (never with a sleep: the thread waits for the time or
-    for the end). If it still fails, everything that waits has failed with it, for it was decided on the same ground: the
-    router gets the jobs back with a fresh snapshot, and until it calls :meth:`resume` whatever comes is failed, too.
+    A commit that fails for a passing reason is tried again after each of ``retry_delays_s`` (the thread waits for the
+    time or for the end, it never sleeps). If it still fails, everything that waits has failed with it, for it was
+    decided on the same ground: the router gets the jobs back with a fresh snapshot, and until it calls
+    :meth:`resume` whatever comes is failed, too.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
-"""An I/O thread: its share of the connections, on one selector. All sockets are non-blocking; it waits in ``select`` only.
+"""An I/O thread: its share of the connections, on one selector. It waits in ``select`` only.
 
-Per turn it reads what is ready, hands all packets up in one batch, carries out the router's orders, and writes once per connection.
+Per turn it reads what is ready, hands all packets up in one batch, carries out the router's orders, and writes once
+per connection.
 """
 
 from __future__ import annotations
@@ -122,17 +123,7 @@ class IoThread(threading.Thread):
         while self._stop_at is None or (self._channels and self._now < self._stop_at):
             ready = self._selector.select(self._timeout_s())
             self._now = monotonic()
-            for key, mask in ready:
-                channel = key.data
-                if channel.__class__ is Channel:
-                    if mask & selectors.EVENT_READ:
-                        self._read(channel)
-                    if mask & selectors.EVENT_WRITE and channel.is_blocked:
-                        self._write_rest(channel)
-                elif channel is None:
-                    self._waker.clear()
-                else:
-                    channel()
+            self._take_ready(ready)
             if self._news:
                 news, self._news = self._news, []
                 self._inbox.put(news)
@@ -150,6 +141,19 @@ class IoThread(threading.Thread):
             if self._now >= self._next_sweep:
                 self._sweep()
         self._close_all()
+
+    def _take_ready(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        for key, mask in ready:
+            channel = key.data
+            if channel.__class__ is Channel:
+                if mask & selectors.EVENT_READ:
+                    self._read(channel)
+                if mask & selectors.EVENT_WRITE and channel.is_blocked:
+                    self._write_rest(channel)
+            elif channel is None:
+                self._waker.clear()
+            else:
+                channel()
 
     def _timeout_s(self) -> float:
         return _PAUSED_S if self._paused else max(0.0, self._next_sweep - self._now)
@@ -318,7 +322,10 @@ class IoThread(threading.Thread):
             self._half_close(channel)
 
     def _half_close(self, channel: Channel) -> None:
-        """Say that nothing more comes, and wait a little for the client to close: a hard close could lose the last frame."""
+        """Say that nothing more comes, and wait a little for the client to close.
+
+        A hard close could lose the last frame.
+        """
         channel.close_at = self._now + _LINGER_S
         try:
             channel.sock.shutdown(socket.SHUT_WR)
@@ -409,7 +416,6 @@ class IoThread(threading.Thread):
         """Look once at every connection's deadlines."""
         now = self._now
         self._next_sweep = now + _SWEEP_S
-        patience = self._patience
         for channel in list(self._channels):
             if channel.close_at:
                 if now >= channel.close_at:
@@ -417,19 +423,24 @@ class IoThread(threading.Thread):
             elif channel.is_blocked:
                 if now >= channel.retry_at:
                     self._retry(channel)
-            elif not channel.is_open and now - channel.opened_at > patience.login_s:
-                self._reject(channel, f"no login within {patience.login_s:.0f} s")
-            elif channel.frame_since and now - channel.frame_since > patience.frame_s:
-                self._reject(channel, f"a frame was not completed within {patience.frame_s:.0f} s")
-            elif now - channel.last_heard > patience.silence_s:
-                self._lose(channel, "silent")
-            elif now - channel.last_heard > patience.silence_s * 2 / 3:
-                if not channel.was_pinged:
-                    channel.was_pinged = True
-                    channel.out.append(_PING)
-                    self._dirty.add(channel)
             else:
-                channel.was_pinged = False
+                self._check_deadlines(channel, now)
+
+    def _check_deadlines(self, channel: Channel, now: float) -> None:
+        patience = self._patience
+        if not channel.is_open and now - channel.opened_at > patience.login_s:
+            self._reject(channel, f"no login within {patience.login_s:.0f} s")
+        elif channel.frame_since and now - channel.frame_since > patience.frame_s:
+            self._reject(channel, f"a frame was not completed within {patience.frame_s:.0f} s")
+        elif now - channel.last_heard > patience.silence_s:
+            self._lose(channel, "silent")
+        elif now - channel.last_heard > patience.silence_s * 2 / 3:
+            if not channel.was_pinged:
+                channel.was_pinged = True
+                channel.out.append(_PING)
+                self._dirty.add(channel)
+        else:
+            channel.was_pinged = False
 
     def _reject(self, channel: Channel, message: str) -> None:
         channel.out.append(encode_frame(encode(packets.Error(code=ErrorCode.BAD_FRAME, message=message))))

@@ -7,7 +7,10 @@ import socket
 
 
 class Waker:
-    """A readable file descriptor that other threads make ready. ``wake`` may be called from any thread, the rest by the loop."""
+    """A readable file descriptor that other threads make ready.
+
+    ``wake`` may be called from any thread, the rest by the loop.
+    """
 
     def __init__(self) -> None:
         self._reading, self._writing = socket.socketpair()

@@ -52,7 +52,10 @@ def find_group(directory: Directory, user: User, name: str) -> Conversation | De
 
 
 def find(directory: Directory, user: User, name: str) -> Conversation | Denied | None:
-    """The conversation that ``user`` calls ``name``, if they belong to it; None for a private chat in which nothing was said yet."""
+    """The conversation that ``user`` calls ``name``, if they belong to it.
+
+    None for a private chat in which nothing was said yet.
+    """
     match kind_of(name):
         case Kind.GROUP:
             return find_group(directory, user, name)

@@ -70,11 +70,14 @@ def hello(context: Context, session: Session, request: packets.Hello) -> list[Ef
     return [Reply(welcome)]
 
 
-# ---- registration -------------------------------------------------------------------------------------------------------
+# ---- registration --------------------------------------------------------------------------------------------------
 
 
 def register(context: Context, session: Session, request: packets.Register) -> list[Effect]:
-    """Make an account and log in. All is checked twice: before the slow hash, and after it, when another may have been faster."""
+    """Make an account and log in. All is checked twice.
+
+    Before the slow hash, and after it, when another may have been faster.
+    """
     refusal = _registration_refusal(context, request)
     if refusal:
         return refusal
@@ -145,7 +148,7 @@ def _register(context: Context, session: Session, request: packets.Register, pas
     return _open(context, session, user, request.id, request.device, steps)
 
 
-# ---- login --------------------------------------------------------------------------------------------------------------
+# ---- login ---------------------------------------------------------------------------------------------------------
 
 
 def login(context: Context, session: Session, request: packets.Login) -> list[Effect]:
@@ -217,7 +220,7 @@ def _session_packet(
     )
 
 
-# ---- one's own account -----------------------------------------------------------------------------------------------------
+# ---- one's own account ---------------------------------------------------------------------------------------------
 
 
 def set_profile(context: Context, session: Session, request: packets.SetProfile) -> list[Effect]:
@@ -300,7 +303,7 @@ def mint_invite(context: Context, user: int, group: int | None, uses: int, expir
     return code, PutInvite(row)
 
 
-# ---- administration --------------------------------------------------------------------------------------------------------
+# ---- administration ------------------------------------------------------------------------------------------------
 
 
 def admin_disable_user(context: Context, session: Session, request: packets.AdminDisableUser) -> list[Effect]:

@@ -1,6 +1,7 @@
 """Who is who and who belongs where, in memory. Decides nothing; knows neither connections nor the store.
 
-The router thread owns it. It runs ahead of the store: a change is visible here from the moment it is decided, so that requests take effect in the
+The router thread owns it. It runs ahead of the store: a change is visible here from the moment it is decided, so
+that requests take effect in the
 order in which they came; if a commit fails, the directory is built anew from what is stored.
 """
 

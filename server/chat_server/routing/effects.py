@@ -89,7 +89,8 @@ class Commit(Struct, frozen=True):
 class Ask(Struct, frozen=True):
     """Read from the store on a reader thread; ``then`` makes the effects of what was found.
 
-    The asker's earlier commits are waited for, and its later requests wait: requests of one connection take effect in order.
+    The asker's earlier commits are waited for, and its later requests wait: requests of one connection take effect
+    in order.
     """
 
     read: Callable[[Reader], Any]

@@ -18,7 +18,10 @@ SERVER_NAME = "server"
 
 
 def digest(*parts: str | int | bool | UnsetType) -> int:
-    """A checksum of what a sender asked for, to tell a repeat from a conflict. Only guards senders against their own mistakes."""
+    """A checksum of what a sender asked for, to tell a repeat from a conflict.
+
+    Only guards senders against their own mistakes.
+    """
     return crc32("\0".join(map(str, parts)).encode())
 
 

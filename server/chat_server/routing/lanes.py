@@ -1,7 +1,9 @@
 """Priority lanes: in which order waiting work is taken up. Pure; one conversation's order never changes.
 
-Work waits in flows (one per conversation), flows in lanes. Lanes have priority over each other, but every lane with work gets a share of each
-turn, so none starves; the flows of a lane take turns, so a busy conversation does not delay the others beyond its share.
+Work waits in flows (one per conversation), flows in lanes. Lanes have priority over each other, but every lane with
+work gets a share of each
+turn, so none starves; the flows of a lane take turns, so a busy conversation does not delay the others beyond its
+share.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def destination(context: Context, session: Session, post: packets.Post) -> Conve
             return None if to is None else to.notifications
 
 
-# ---- what is done to a message later ------------------------------------------------------------------------------------
+# ---- what is done to a message later -------------------------------------------------------------------------------
 
 
 def change(context: Context, session: Session, request: packets.Edit | packets.Delete | packets.React) -> list[Effect]:
@@ -213,7 +213,11 @@ def _change_log(
             deleted = packets.Deleted(**common)  # type: ignore[arg-type]
             return _log(context, conversation, user, deleted, events.digest("delete", request.target), request.id)
         case packets.React():
-            reaction = packets.Reaction(**common, emoji=request.emoji, removed=request.removed)  # type: ignore[arg-type]
+            reaction = packets.Reaction(
+                **common,  # type: ignore[arg-type]
+                emoji=request.emoji,
+                removed=request.removed,
+            )
             check = events.digest("react", request.target, request.emoji, request.removed)
             return _log(context, conversation, user, reaction, check, request.id)
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Bucket:
-    """Holds up to ``burst`` tokens and gains ``per_second``; may be asked at any time, also with a clock that steps back."""
+    """Holds up to ``burst`` tokens and gains ``per_second``.
+
+    May be asked at any time, also with a clock that steps back.
+    """
 
     per_second: float
     burst: float

@@ -101,7 +101,7 @@ def search(context: Context, session: Session, request: packets.Search) -> list[
     return [Ask(read, answer)]
 
 
-# ---- markers and receipts --------------------------------------------------------------------------------------------------
+# ---- markers and receipts ------------------------------------------------------------------------------------------
 
 
 def received(context: Context, session: Session, packet: packets.Received) -> list[Effect]:
@@ -193,7 +193,7 @@ def typing(context: Context, session: Session, packet: packets.Typing) -> list[E
     return [TellMembers(found, lambda conversation: packets.TypingNow(conversation, name))]
 
 
-# ---- lists --------------------------------------------------------------------------------------------------------------
+# ---- lists ---------------------------------------------------------------------------------------------------------
 
 
 def list_groups(context: Context, session: Session, request: packets.ListGroups) -> list[Effect]:

@@ -71,7 +71,7 @@ def _decide_stranger(context: Context, session: Session, packet: ClientPacket) -
             return refuse(re, ErrorCode.NOT_AUTHENTICATED, "log in or register first")
 
 
-def _decide_known(context: Context, session: Session, packet: ClientPacket) -> list[Effect]:  # noqa: PLR0911, PLR0912, C901
+def _decide_known(context: Context, session: Session, packet: ClientPacket) -> list[Effect]:  # noqa: PLR0912, C901
     """After login. One arm per frame: mypy names the one that was forgotten."""
     match packet:
         case packets.Received():
