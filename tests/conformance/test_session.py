@@ -251,7 +251,7 @@ def test_logout_of_another_device(people: People) -> None:
 
 
 def test_logout_of_this_device(people: People) -> None:
-    """``logout`` without ``device_id`` is answered and ends the connection; the password still counts (protocol.md 6)."""
+    """``logout`` without ``device_id`` is answered and closes; the password still works (protocol.md 6)."""
     alice = people.user()
     other = people.device(alice)
     assert alice.request("logout")["type"] == "ok"

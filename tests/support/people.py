@@ -216,3 +216,28 @@ def entry(synced: Frame, conversation: str) -> Frame:
     found = [each for each in synced["conversations"] if each["conversation"] == conversation]
     assert len(found) == 1, f"{conversation} is told {len(found)} times in {synced}"
     return dict(found[0])
+
+
+def walk(cursor: int, pushes: list[Frame]) -> list[Frame]:
+    """The events of one conversation's pushes: from ``cursor`` on, in order, every hole announced (protocol.md 4)."""
+    events: list[Frame] = []
+    for push in pushes:
+        match push["type"]:
+            case "skip":
+                assert push["from"] == cursor + 1, f"{push} after {cursor}"
+                assert push["to"] >= push["from"], push
+                assert push["reason"] in {"limit", "not_visible", "retention"}, push
+                cursor = push["to"]
+                continue
+            case "backlog":
+                page = push["events"]
+                assert 1 <= len(page) <= 100, f"{len(page)} events in a page"
+            case kind if kind in EVENTS:
+                page = [push]
+            case _:
+                continue
+        for event in page:
+            assert event["seq"] == cursor + 1, f"{event} after {cursor}"
+            cursor += 1
+        events += page
+    return events
