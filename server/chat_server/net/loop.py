@@ -48,7 +48,9 @@ class Patience(Struct, frozen=True):
     high_bytes: int = 256 * 1024
     """Unsent bytes above which a connection is moved from live to backlog."""
     low_bytes: int = 64 * 1024
-    """Unsent bytes below which the next page of backlog is asked for."""
+    """Unsent bytes below which the next page of backlog is asked for, and requests are read again."""
+    most_unsent_bytes: int = 8 * 1024 * 1024
+    """Unsent bytes (answers, mostly) above which a connection is closed as ``slow_consumer``."""
     login_s: float = limits.LOGIN_DEADLINE_S
     frame_s: float = limits.FRAME_DEADLINE_S
     silence_s: float = limits.SILENCE_S
@@ -189,14 +191,15 @@ class IoThread(threading.Thread):
             channel.frame_since = 0.0
 
     def _pause(self, channel: Channel) -> None:
-        """Read nothing more of a connection whose requests come faster than they are routed."""
+        """Read nothing more of a connection that asks faster than it is answered, or takes its answers up."""
         channel.is_paused = True
         self._paused.add(channel)
         self._watch_for(channel)
 
     def _resume_paused(self) -> None:
         for channel in list(self._paused):
-            if channel.taken - channel.routed <= _MOST_UNROUTED // 2:
+            is_routed = channel.taken - channel.routed <= _MOST_UNROUTED // 2
+            if is_routed and channel.unsent_bytes <= self._patience.low_bytes:
                 self._paused.discard(channel)
                 channel.is_paused = False
                 self._watch_for(channel)
@@ -297,8 +300,7 @@ class IoThread(threading.Thread):
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
             if channel.is_blocked:
-                channel.unsent.append(memoryview(data))
-                channel.unsent_bytes += len(data)
+                self._keep(channel, data)
                 return
             try:
                 sent = channel.sock.send(data)
@@ -313,6 +315,15 @@ class IoThread(threading.Thread):
         if channel.is_blocked:
             return
         self._sent_all(channel)
+
+    def _keep(self, channel: Channel, data: bytes) -> None:
+        """Queue behind what the socket did not take."""
+        channel.unsent.append(memoryview(data))
+        channel.unsent_bytes += len(data)
+        if channel.unsent_bytes > self._patience.most_unsent_bytes:
+            self._lose(channel, SLOW_CONSUMER)
+        elif channel.unsent_bytes > self._patience.high_bytes and not channel.is_paused:
+            self._pause(channel)
 
     def _sent_all(self, channel: Channel) -> None:
         if channel.tells_drained:
@@ -428,7 +439,8 @@ class IoThread(threading.Thread):
 
     def _check_deadlines(self, channel: Channel, now: float) -> None:
         patience = self._patience
-        if not channel.is_open and now - channel.opened_at > patience.login_s:
+        is_logging_in = channel.session.is_opening or channel.inflight
+        if not channel.is_open and not is_logging_in and now - channel.opened_at > patience.login_s:
             self._reject(channel, f"no login within {patience.login_s:.0f} s")
         elif channel.frame_since and now - channel.frame_since > patience.frame_s:
             self._reject(channel, f"a frame was not completed within {patience.frame_s:.0f} s")
