@@ -51,7 +51,7 @@ types: $(DEV) ## mypy --strict over packages, tests and tools
 	@$(BIN)/mypy tests tools
 
 arch: $(DEV) ## import-linter: what may import what
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 fmt: $(DEV) ## mend what ruff can mend: order of imports, format
 	@$(BIN)/ruff check --fix .

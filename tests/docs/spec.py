@@ -80,6 +80,8 @@ def _words(kind: kinds.Type) -> tuple[str, str]:
             return "integer", _range(kind.ge, kind.le)
         case kinds.StrType():
             return "string", _join(_length(kind), _choices(kind.pattern))
+        case kinds.LiteralType():
+            return "string", ", ".join(map(str, kind.values))
         case kinds.BoolType():
             return "boolean", ""
         case kinds.ListType() | kinds.VarTupleType():
@@ -174,7 +176,7 @@ def table(document: Path, first_header: str) -> list[list[str]]:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
 
 
 def json_examples(document: Path) -> list[tuple[int, str]]:
