@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 AT_HEAD: Final = -1
-"""A position that the store resolves inside the commit: the newest ``seq`` of the conversation at that point of the batch."""
+"""A position that the store resolves inside the commit: the conversation's newest ``seq`` at that point of it."""
 
 SERVER: Final = 0
 """The user id of the server itself, the sender of system events."""
@@ -28,6 +28,17 @@ class StoreUnavailable(StoreError):
 
 class StoreBroken(StoreError):
     """It failed for a reason that does not pass (I/O or fsync error, corruption); stop, never acknowledge again."""
+
+
+class BadWrite(ValueError):
+    """One write of a batch can never be stored; nothing was applied. Without it the same batch may be committed.
+
+    ``index`` is its place in the batch. The router validates before, so this is a fault of the server's own.
+    """
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"write {index} of the batch: {reason}")
+        self.index = index
 
 
 # ---- Rows: what is kept -------------------------------------------------------------------------------------------
@@ -118,13 +129,15 @@ class Append(Struct, frozen=True, gc=False):
     ``b'"seq":42,' + body``; a reader puts ``{"conversation":"#ops",`` in front. So one stored row serves both sides of
     a private chat, and pages are made by joining bytes.
 
-    ``digest`` is a checksum of what the sender asked for. A known ``message_id`` with the same sender, conversation and digest is a
-    repeat (:class:`Appended` with ``duplicate``), with any other it is a :class:`Conflict`; neither uses a seq.
+    ``digest`` is a checksum of what the sender asked for, within 64 bits, signed. A known ``message_id`` with the same
+    sender, conversation, kind and digest is a repeat (:class:`Appended` with ``duplicate``), with any other it is a
+    :class:`Conflict`; neither uses a seq.
 
     ``mentions`` are user ids for the mention counts. ``target`` is the message id that an ``edited``, ``deleted`` or
-    ``reaction`` is about. In the same commit ``edited`` rewrites the target's body (``content``, ``edited_at``, ``mentions``
-    taken from this event) and ``deleted`` erases: the target and all its ``edited`` events lose their ``content`` and gain ``"deleted":true``.
-    A target that is deleted already or is not in this conversation gives :class:`Missing`, and no event is added.
+    ``reaction`` is about. In the same commit ``edited`` rewrites the target's body (``content`` and ``mentions`` are
+    those of this event's body, ``edited_at`` is its time; the mention counts follow) and ``deleted`` erases: the target
+    and all its ``edited`` events lose ``content`` and ``mentions`` and gain ``"deleted":true``. A target that is
+    deleted, is not in this conversation or is itself a change gives :class:`Missing`, and no event is added.
     """
 
     conversation: int
@@ -244,7 +257,7 @@ Write = (
 class Appended(Struct, frozen=True, gc=False):
     """The event stands in the log at ``seq``; ``body`` is as stored (``b'"seq":42,…'``).
 
-    With ``duplicate`` it stood there before (``timestamp_ms`` is the first one's, too) and this batch did not change it.
+    With ``duplicate`` it stood there before, and is as it stands now (``timestamp_ms`` is the first one's, too).
     """
 
     seq: int
@@ -258,13 +271,13 @@ class Conflict(Struct, frozen=True):
 
 
 class Missing(Struct, frozen=True):
-    """The target of an ``edited``, ``deleted`` or ``reaction`` is not there (any more)."""
+    """The conversation, or the target of an ``edited``, ``deleted`` or ``reaction``, is not there (any more)."""
 
 
 Outcome = Appended | Conflict | Missing
 
 
-# ---- What reads return -------------------------------------------------------------------------------------------------
+# ---- What reads return ----------------------------------------------------------------------------------------------
 
 
 class StoredEvent(Struct, frozen=True, gc=False):
@@ -288,8 +301,9 @@ class Located(Struct, frozen=True):
 class Standing(Struct, frozen=True):
     """Where a user and one device stand in a conversation.
 
-    ``cursor`` is None for a device that never told one. ``unread`` counts group_message, private_message, broadcast and notification
-    events of others above ``read_seq`` that are not deleted; ``mentions`` those of them that mention the user.
+    ``cursor`` is None for a device that never told one. ``unread`` counts group_message, private_message, broadcast
+    and notification events of others above ``read_seq`` that are not deleted; ``mentions`` those of them that mention
+    the user.
     """
 
     conversation: int
@@ -360,8 +374,10 @@ class Reader(Protocol):
     Every method may raise :class:`StoreError`.
     """
 
-    def events(self, conversation: int, after: int, before: int, limit: int, *, newest: bool = False) -> list[StoredEvent]:
-        """Events with ``after < seq < before`` in seq order, at most ``limit``: the oldest ones, or the newest with ``newest``."""
+    def events(
+        self, conversation: int, after: int, before: int, limit: int, *, newest: bool = False
+    ) -> list[StoredEvent]:
+        """Events with ``after < seq < before`` in seq order, at most ``limit``: the oldest ones, or the ``newest``."""
         ...
 
     def locate(self, message_id: str) -> Located | None:
@@ -376,7 +392,9 @@ class Reader(Protocol):
         """One :class:`Reach` per user, in the order asked for."""
         ...
 
-    def search(self, query: str, scopes: list[Scope], *, sender: int | None, before: int | None, limit: int) -> list[Hit]:
+    def search(
+        self, query: str, scopes: list[Scope], *, sender: int | None, before: int | None, limit: int
+    ) -> list[Hit]:
         """Messages within ``scopes`` that match, newest first; newest content only, never deleted ones.
 
         Raises:
@@ -403,9 +421,11 @@ class Store(Protocol):
     def commit(self, batch: list[Write]) -> list[Outcome | None]:
         """Apply all of ``batch`` in order, atomically, and return once it is on stable storage.
 
-        Seqs are given here, so that a log never has a hole. The result has one entry per write, None for those that are no Append.
+        Seqs are given here, so that a log never has a hole. The result has one entry per write, None for those that are
+        no Append. An :class:`Append` to a conversation that is not there gives :class:`Missing`.
 
         Raises:
+            BadWrite: a write can never be stored; nothing was applied.
             StoreUnavailable: nothing was applied; may be called again with the same batch.
             StoreBroken: nothing may be acknowledged any more.
         """

@@ -1,0 +1,123 @@
+"""How the store opens SQLite: the pragmas in force, the two kinds of connections, and what its errors mean.
+
+One connection writes and checkpoints a database, ever: before 3.51.3 SQLite can corrupt a write-ahead log that two
+connections write or checkpoint at once. Readers are opened read-only, so that not even closing one checkpoints.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from chat_server.store.base import StoreBroken, StoreError, StoreUnavailable
+
+OLDEST_SQLITE: Final = (3, 38, 0)
+"""The first version with JSON functions in every build."""
+
+_BUSY_S: Final = 2.0
+_STATEMENTS: Final = 256
+
+Pragma = tuple[str, str, object]
+"""Name, value to set, value that must be read back."""
+
+_EVERY: Final[tuple[Pragma, ...]] = (
+    ("trusted_schema", "OFF", 0),
+    ("cell_size_check", "ON", 1),
+    ("temp_store", "MEMORY", 2),
+)
+
+_WRITER: Final[tuple[Pragma, ...]] = (
+    ("journal_mode", "WAL", "wal"),
+    ("secure_delete", "ON", 1),
+    ("journal_size_limit", str(64 * 2**20), 64 * 2**20),
+    ("wal_autocheckpoint", "4000", 4000),
+    ("cache_size", "-65536", -65536),
+)
+
+_READER: Final[tuple[Pragma, ...]] = (
+    ("query_only", "ON", 1),
+    ("wal_autocheckpoint", "0", 0),
+    ("cache_size", "-16384", -16384),
+)
+
+FULL: Final[Pragma] = ("synchronous", "FULL", 2)
+"""A commit returns when it survives a loss of power."""
+
+NORMAL: Final[Pragma] = ("synchronous", "NORMAL", 1)
+"""A loss of power may undo the last commits, never part of one: for what can be made again."""
+
+_PASSING: Final = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_INTERRUPT,
+}
+
+
+def translated(error: sqlite3.Error) -> StoreError:
+    """What ``error`` means for the caller: may it pass, or is the store broken?"""
+    code = getattr(error, "sqlite_errorcode", None)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    text = f"{name}: {error}"
+    if code is not None and code & 0xFF in _PASSING:
+        return StoreUnavailable(text)
+    return StoreBroken(text)
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Turn errors of SQLite into :class:`StoreError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translated(error) from error
+
+
+def open_writer(path: Path, synchronous: Pragma = FULL) -> sqlite3.Connection:
+    """The one connection that may write ``path``; transactions are explicit.
+
+    Raises:
+        StoreError: it cannot be opened, or a pragma is not in force.
+    """
+    with translating():
+        connection = sqlite3.connect(
+            path, _BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+        )
+        return _prepared(connection, path, (*_EVERY, *_WRITER, synchronous))
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only read ``path``, while a writer has it open.
+
+    Raises:
+        StoreError: it cannot be opened, or a pragma is not in force.
+    """
+    with translating():
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro",
+            _BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
+            uri=True,
+        )
+        return _prepared(connection, path, (*_EVERY, *_READER))
+
+
+def _prepared(connection: sqlite3.Connection, path: Path, pragmas: tuple[Pragma, ...]) -> sqlite3.Connection:
+    try:
+        for name, value, expected in pragmas:
+            connection.execute(f"PRAGMA {name}={value}").fetchall()
+            found = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            if found != expected:
+                raise StoreBroken(f"{path.name}: PRAGMA {name} is {found!r} although {value} was asked for")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

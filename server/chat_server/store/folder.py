@@ -1,0 +1,64 @@
+"""The data directory: nobody else reads it, and no second server uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from chat_server.store.base import StoreUnavailable
+
+_PRIVATE_FOLDER: Final = 0o700
+_PRIVATE_FILE: Final = 0o600
+_LOCK: Final = "server.lock"
+
+
+def make_private(folder: Path) -> None:
+    """Make ``folder`` if it is not there, and take the rights of others away.
+
+    Raises:
+        StoreUnavailable: it cannot be made or is not ours.
+    """
+    try:
+        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        folder.chmod(_PRIVATE_FOLDER)
+    except OSError as error:
+        raise StoreUnavailable(f"the data directory cannot be used: {error.strerror}") from error
+
+
+def touch_private(path: Path) -> None:
+    """Make ``path`` an own file, empty if it is new. SQLite gives its companions (-wal, -shm) the same rights."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE))
+        path.chmod(_PRIVATE_FILE)
+    except OSError as error:
+        raise StoreUnavailable(f"{path.name} cannot be used: {error.strerror}") from error
+
+
+class FolderLock:
+    """The right to use a data directory; the system takes it back when the process ends, however it ends.
+
+    Raises:
+        StoreUnavailable: another process has it; the text has its process id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / _LOCK
+        touch_private(path)
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(self._file, 20).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise StoreUnavailable(
+                f"the data directory is in use by another server (process {owner or 'unknown'})"
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
+
+    def release(self) -> None:
+        """Let others have it. The file stays: removing it would let two servers lock two files of one name."""
+        os.ftruncate(self._file, 0)
+        os.close(self._file)

@@ -1,0 +1,85 @@
+"""The store on SQLite: one file with the log and everything else that must last, one with the search index.
+
+:func:`open_store` is all that the rest of the server needs to know.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from chat_server.store.base import Outcome, Reader, Snapshot, StoreBroken, Write
+from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating
+from chat_server.store.folder import FolderLock, make_private, touch_private
+from chat_server.store.migration import migrate
+from chat_server.store.reader import SqliteReader
+from chat_server.store.writer import Writer
+
+DATABASE: Final = "chat.db"
+"""The file of the log in the data directory."""
+
+
+def open_store(data_dir: Path) -> SqliteStore:
+    """Open the store in ``data_dir``, made if it is not there.
+
+    Raises:
+        StoreUnavailable: the directory cannot be used, or another server uses it.
+        StoreBroken: what is there is damaged, or not of this program, or of a newer version of it.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreBroken(f"SQLite {sqlite3.sqlite_version} is too old: {'.'.join(map(str, OLDEST_SQLITE))} is needed")
+    make_private(data_dir)
+    lock = FolderLock(data_dir)
+    try:
+        return SqliteStore(data_dir, lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+class SqliteStore:
+    """See :class:`chat_server.store.base.Store`. Made by :func:`open_store`."""
+
+    def __init__(self, data_dir: Path, lock: FolderLock) -> None:
+        self._path = data_dir / DATABASE
+        self._lock = lock
+        touch_private(self._path)
+        self._connection = open_writer(self._path)
+        try:
+            with translating():
+                migrate(self._connection)
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO meta (key, value) VALUES ('epoch', ?)", (secrets.token_hex(16),)
+                )
+            self._writer = Writer(self._connection)
+            self._writer.load()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def load(self) -> Snapshot:
+        """See :class:`chat_server.store.base.Store`."""
+        return self._writer.load()
+
+    def commit(self, batch: list[Write]) -> list[Outcome | None]:
+        """See :class:`chat_server.store.base.Store`."""
+        return self._writer.commit(batch)
+
+    def tidy(self) -> bool:
+        """See :class:`chat_server.store.base.Store`."""
+        return False
+
+    def reader(self) -> Reader:
+        """See :class:`chat_server.store.base.Store`."""
+        return SqliteReader(open_reader(self._path))
+
+    def close(self) -> None:
+        """See :class:`chat_server.store.base.Store`."""
+        try:
+            with translating():
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self._connection.close()
+            self._lock.release()
