@@ -152,7 +152,7 @@ def _with_peer(state: ClientState, name: str, display_name: object) -> ClientSta
     """Remember the display name of a private chat's peer, which its entry tells."""
     if not name.startswith("@") or not isinstance(display_name, str):
         return state
-    user = name[1:]
+    user = str(safe_line(name[1:]))
     known = state.people.get(user)
     shown = safe_line(display_name)
     if known is not None and known.display_name == shown:
@@ -189,13 +189,13 @@ def _arrived(state: ClientState, event: events.Arrived) -> ClientState:
 
 def _names(state: ClientState, event: events.Arrived) -> ClientState:
     """Learn how the senders call themselves now."""
-    heard = {entry.sender: entry.sender_name for entry in event.events if entry.sender != "server"}
+    heard = {safe_line(entry.sender): entry.sender_name for entry in event.events if entry.sender != "server"}
     changed: dict[str, Person] = {}
     for user, name in heard.items():
         known = state.people.get(user)
         shown = safe_line(name)
         if known is None:
-            changed[user] = Person(str(safe_line(user)), shown)
+            changed[user] = Person(user, shown)
         elif known.display_name != shown:
             changed[user] = replace(known, display_name=shown)
     return replace(state, people={**state.people, **changed}) if changed else state
@@ -214,8 +214,9 @@ def _expire(state: ClientState, now_ms: int | None) -> ClientState:
 def _presences(state: ClientState, changed: tuple[tuple[str, PresenceState, Safe], ...]) -> ClientState:
     people = dict(state.people)
     for user, presence, text in changed:
-        known = people.get(user) or Person(user, safe_line(user))
-        people[user] = replace(known, presence=presence, status_text=text)
+        name = safe_line(user)
+        known = people.get(name) or Person(name, name)
+        people[name] = replace(known, presence=presence, status_text=text)
     return replace(state, people=people)
 
 

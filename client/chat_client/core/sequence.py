@@ -103,7 +103,7 @@ class Sequence:
         moved = False
         for first in [first for first in self._skips if first <= self.cursor]:
             last, reason = self._skips.pop(first)
-            if last > self.cursor:
+            if last > max(self.cursor, self._skips.get(self.cursor + 1, (0, ""))[0]):
                 self._skips[self.cursor + 1] = (last, reason)
-                moved = True
+            moved = moved or last > self.cursor
         return moved

@@ -5,6 +5,7 @@ of own messages into events of the log, and asks for what is missing.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import UNSET, Struct, field
@@ -17,7 +18,7 @@ from chat_client.core.sequence import Sequence
 from chat_client.core.text import safe_line
 from chat_protocol import packets
 from chat_protocol.errors import TRANSIENT
-from chat_protocol.names import mentioned
+from chat_protocol.names import Kind, kind_of, mentioned, user_name
 
 __all__ = ["Session", "Step"]
 
@@ -74,7 +75,7 @@ class Session:
 
     # ---- Asking --------------------------------------------------------------------------------------------------------
 
-    def request(self, kind: type[packets.Request], **members: Any) -> packets.Request:
+    def request(self, kind: type[packets.Request], /, **members: Any) -> packets.Request:
         """Return a request with an id of its own; its answer comes out of :meth:`receive` with it."""
         packet = kind(id=self._take_id(), **members)
         self._asked[packet.id] = packet
@@ -123,6 +124,9 @@ class Session:
         step = Step()
         run: dict[str, list[packets.LogEvent]] = {}
         for packet in batch:
+            name = getattr(packet, "conversation", None)
+            if isinstance(name, str) and not _is_conversation(name):
+                continue  # no server of ours says that; what it would mean cannot be shown
             if isinstance(packet, LOG_EVENTS):
                 run.setdefault(packet.conversation, []).append(packet)
             elif isinstance(packet, packets.Backlog):
@@ -303,12 +307,13 @@ class Session:
             self._sequences.clear()
             step.events.append(events.EpochReplaced(synced.epoch))
         self._epoch = synced.epoch
-        for entry in synced.conversations:
+        entries = tuple(entry for entry in synced.conversations if _is_conversation(entry.conversation))
+        for entry in entries:
             sequence = self._sequence(entry.conversation, entry.cursor)
             # A position above the log's end was cut by the server: the log is what it says it is.
             sequence.cursor = min(sequence.cursor, entry.last_seq)
         self.is_synced = True
-        step.events.append(events.Synced(synced.epoch, tuple(synced.conversations)))
+        step.events.append(events.Synced(synced.epoch, entries))
         asked = self._asked.pop(synced.re, None)
         if asked is not None:
             step.answers.append((asked, synced))
@@ -319,6 +324,21 @@ class Session:
         if entry.cursor > sequence.cursor:
             # Joined again: what happened meanwhile is not pushed, but may be there for the asking.
             self._pass_on(sequence, sequence.skip(sequence.cursor + 1, entry.cursor, "limit"), step)
+
+
+@lru_cache(maxsize=4_096)
+def _is_conversation(name: str) -> bool:
+    """Tell whether a name is one that protocol.md 2 allows."""
+    match kind_of(name):
+        case Kind.GROUP | Kind.PRIVATE:
+            try:
+                return user_name(name[1:]) == name[1:]
+            except ValueError:
+                return False
+        case Kind.ANNOUNCEMENTS | Kind.NOTIFICATIONS:
+            return True
+        case None:
+            return False
 
 
 def _event_of(item: Outgoing, place: dict[str, Any]) -> packets.LogEvent:
