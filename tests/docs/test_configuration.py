@@ -27,7 +27,9 @@ def explained(struct: type[Struct]) -> dict[str, str]:
     found: dict[str, str] = {}
     for field, text in zip(definition.body, definition.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            found[ast.unparse(field.target)] = inspect.cleandoc(str(text.value.value)).replace("\n", " ").replace("``", "`")
+            found[ast.unparse(field.target)] = (
+                inspect.cleandoc(str(text.value.value)).replace("\n", " ").replace("``", "`")
+            )
     return found
 
 
