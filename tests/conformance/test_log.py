@@ -285,7 +285,7 @@ def test_deleted_content_is_erased_from_the_store(start_server: StartServer) -> 
 
 
 def test_only_the_sender_edits(people: People) -> None:
-    """One changes one's own messages: foreign ones are ``forbidden``, those one cannot read ``not_found`` (protocol.md 6)."""
+    """Foreign messages are ``forbidden``, those that one cannot read ``not_found`` (protocol.md 1, 6)."""
     alice, bob, carol = people.users("alice", "bob", "carol")
     group = people.group(alice, bob, visibility="private")
     target = say(alice, f"#{group}", "mine")["message_id"]

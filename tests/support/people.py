@@ -15,6 +15,9 @@ EVENTS = frozenset(
 )
 """The types of events (protocol.md 3)."""
 
+ENTRY = frozenset(["conversation", "title", "last_seq", "cursor", "read_seq", "unread", "mentions", "role", "muted"])
+"""The fields of an entry of ``synced`` (protocol.md 4)."""
+
 
 class People:
     """Connections of one test to one server; all are closed at its end."""
@@ -241,3 +244,19 @@ def walk(cursor: int, pushes: list[Frame]) -> list[Frame]:
             cursor += 1
         events += page
     return events
+
+
+def filled(people: People, owner: Client, *others: Client, messages: int) -> tuple[str, int]:
+    """A group with so many messages of its owner; its conversation and last seq."""
+    conversation = f"#{people.group(owner, *others)}"
+    requests = [start_say(owner, conversation, f"{number}") for number in range(messages)]
+    last = [owner.answer(request)["seq"] for request in requests][-1]
+    for client in (owner, *others):
+        client.settle()
+    return conversation, last
+
+
+def catch_up(client: Client, conversation: str, **fields: object) -> tuple[Frame, list[Frame]]:
+    """Sync; the conversation's entry and its pushes up to the end of the log."""
+    told = entry(client.sync(**fields), conversation)
+    return told, read_up_to(client, conversation, told["last_seq"]) if told["cursor"] < told["last_seq"] else []
