@@ -65,7 +65,7 @@ def test_slow_reader_gets_everything(start_server: StartServer) -> None:
 
 
 def test_reader_that_never_reads(start_server: StartServer) -> None:
-    """After all retries the connection is closed as ``slow_consumer``; nothing is lost, it resumes (protocol.md 1, 5)."""
+    """Who reads nothing is disconnected after all retries; nothing is lost, they resume (protocol.md 1, 5)."""
     people = People(start_server().address)
     alice, bob, slow = people.user("alice"), people.user("bob"), slow_user(people)
     conversation = f"#{people.group(alice, bob, slow)}"
@@ -88,7 +88,7 @@ def test_reader_that_never_reads(start_server: StartServer) -> None:
 
 
 def test_slow_sender_of_requests(people: People) -> None:
-    """Who asks for much and reads nothing gets all answers later; the server serves others meanwhile (protocol.md 1)."""
+    """Who asks for much and reads nothing yet gets all answers later; others are served meanwhile (protocol.md 1)."""
     alice = people.user("alice")
     conversation = f"#{people.group(alice)}"
     for number in range(20):

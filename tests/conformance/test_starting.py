@@ -33,7 +33,7 @@ def connect_tls(address: tuple[str, int]) -> tuple[Client, ssl.SSLSocket]:
 
 
 def test_tls_by_default(start_server: StartServer) -> None:
-    """Without ``--insecure``: TLS 1.3, and the ready line has the certificate's fingerprint, which stays (protocol.md 7)."""
+    """Without ``--insecure``: TLS 1.3 with a key of its own, whose fingerprint the ready line tells (protocol.md 7)."""
     server = start_server(insecure=False)
     fingerprints = set()
     for _ in range(2):
