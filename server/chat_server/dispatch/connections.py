@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -21,7 +20,6 @@ from chat_server.store.base import Advance
 
 _TICK_S: Final = 1.0
 """How often cursors are stored and presence is told, while there is something of it."""
-_TYPING_MS: Final = 3_000
 
 
 class Connections:
@@ -35,7 +33,6 @@ class Connections:
         self.online: dict[int, list[Peer]] = {}
         self._cursors: dict[tuple[str, int], Advance] = {}
         self._presence: set[int] = set()
-        self._typed: dict[tuple[int, int], int] = {}
         self._tick_at: float | None = None
 
     # ---- coming and going
@@ -92,20 +89,11 @@ class Connections:
                 if peer is not asker and peer.session.is_synced:
                     self._outbound.frame(peer, frame)
 
-    def tell_members(
-        self, asker: Peer, conversation: Conversation, packet_for: Callable[[str], packets.Packet]
-    ) -> None:
-        """Push to the live others of a conversation, at most once in 3 s from one user."""
-        user = asker.session.user
-        now_ms = self._context.now_ms
-        if now_ms - self._typed.get((user, conversation.id), 0) < _TYPING_MS:
-            return
-        self._typed[user, conversation.id] = now_ms
-        self._want_tick()
-        for other, peers in self._delivery.audience(conversation).by_user.items():
-            if other != user:
-                name = self._context.directory.name_for(conversation, other)
-                frame = encode_frame(encode(packet_for(name)))
+    def tell_members(self, conversation: Conversation, packet: packets.Packet, asker: Peer) -> None:
+        """Push to the live connections of the others in a conversation."""
+        frame = encode_frame(encode(packet))
+        for user, peers in self._delivery.audience(conversation).by_user.items():
+            if user != asker.session.user:
                 for peer in peers:
                     self._outbound.frame(peer, frame)
 
@@ -142,10 +130,7 @@ class Connections:
         """Tell presence and forget who typed."""
         self._tick_at = None
         self._tell_presence()
-        now_ms = self._context.now_ms
-        self._typed = {key: at for key, at in self._typed.items() if now_ms - at < _TYPING_MS}
-        if self._typed:
-            self._want_tick()
+        self._context.forget_typing()
 
     def take_cursors(self) -> Commit | None:
         """The cursors that are to be stored."""

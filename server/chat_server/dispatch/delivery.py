@@ -135,6 +135,8 @@ class Delivery:
 
     def go_live(self, peer: Peer, conversation: Conversation) -> None:
         """``peer`` has everything up to the head."""
+        # what is published but not pushed yet belongs to its backlog: it must not come again
+        self.flush_conversation(conversation)
         peer.live.add(conversation.id)
         self.audience(conversation).add(peer)
 

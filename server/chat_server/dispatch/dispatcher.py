@@ -266,8 +266,8 @@ class Dispatcher(threading.Thread):
                 self._hold(peer, effect)
             case effects.Tell(users, packet):
                 self._connections.tell(users, packet, peer)
-            case effects.TellMembers(conversation, packet_for):
-                self._connections.tell_members(peer, conversation, packet_for)
+            case effects.TellMembers(conversation, packet):
+                self._connections.tell_members(conversation, packet, peer)
             case effects.Opened():
                 self._connections.open(peer)
             case effects.Synchronise():
@@ -354,6 +354,8 @@ class Dispatcher(threading.Thread):
         self.readers.put(Ticket(read, done))
 
     def _synchronise(self, peer: Peer, effect: effects.Synchronise) -> None:
+        # what devices told as received and is not stored yet comes first: the look-up waits for this commit
+        self._commit(peer, self._connections.take_cursors() or effects.Commit(()))
         ids = self._synchroniser.conversations(peer)
         user, device = peer.session.user, peer.session.device
 

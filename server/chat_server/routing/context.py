@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Final
 
 from msgspec import Struct
 
 from chat_server.routing.directory import Directory
+
+_TYPING_MS: Final = 3_000
 
 
 class Rules(Struct, frozen=True):
@@ -55,6 +58,19 @@ class Context:
         self.new_secret = new_secret
         """Mints a URL-safe secret of so many random bytes."""
         self.now_ms = 0
+        self._typed_ms: dict[tuple[int, str], int] = {}
+
+    def may_type(self, user: int, conversation: str) -> bool:
+        """Whether 3 s have passed since ``user`` was last told to be typing in ``conversation``; counts as told."""
+        last_ms = self._typed_ms.get((user, conversation))
+        if last_ms is not None and 0 <= self.now_ms - last_ms < _TYPING_MS:
+            return False
+        self._typed_ms[user, conversation] = self.now_ms
+        return True
+
+    def forget_typing(self) -> None:
+        """Drop what has lasted long enough, so that memory follows who is typing now."""
+        self._typed_ms = {key: at for key, at in self._typed_ms.items() if self.now_ms - at < _TYPING_MS}
 
 
 def secret_hash(secret: str) -> bytes:

@@ -40,10 +40,10 @@ class Tell(Struct, frozen=True):
 
 
 class TellMembers(Struct, frozen=True):
-    """Push to the live others in a conversation; ``packet_for`` gets the conversation's name as the reader sees it."""
+    """Push ``packet`` to the live connections of a group's other members. Never stored."""
 
     conversation: Conversation
-    packet_for: Callable[[str], Packet]
+    packet: Packet
 
 
 class Log(Struct, frozen=True, gc=False):

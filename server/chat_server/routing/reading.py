@@ -12,7 +12,7 @@ from msgspec import UNSET
 from chat_protocol import codec, packets
 from chat_protocol.errors import ErrorCode
 from chat_protocol.limits import MAX_INT
-from chat_protocol.names import Kind
+from chat_protocol.names import Kind, kind_of, private_conversation
 from chat_server.routing import access
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Conversation, User
@@ -184,13 +184,23 @@ def _belonging(context: Context, conversation: Conversation) -> Iterable[User]:
 
 
 def typing(context: Context, session: Session, packet: packets.Typing) -> list[Effect]:
-    """Tell the live others; without an answer."""
-    user = context.directory.users[session.user]
-    found = access.find(context.directory, user, packet.conversation)
-    if not isinstance(found, Conversation) or found.kind not in (Kind.GROUP, Kind.PRIVATE):
+    """Tell the live others, at most once in 3 s; without an answer."""
+    directory = context.directory
+    user = directory.users[session.user]
+    found = access.find(directory, user, packet.conversation)
+    if isinstance(found, access.Denied) or not context.may_type(user.id, packet.conversation):
         return []
-    name = user.name
-    return [TellMembers(found, lambda conversation: packets.TypingNow(conversation, name))]
+    match kind_of(packet.conversation):
+        case Kind.GROUP if found is not None:
+            name = directory.name_for(found, user.id)
+            return [TellMembers(found, packets.TypingNow(name, user.name))]
+        case Kind.PRIVATE:
+            peer = directory.user(packet.conversation[1:])
+            if peer is not None and peer is not user:
+                return [Tell((peer.id,), packets.TypingNow(private_conversation(user.name), user.name))]
+        case _:
+            pass
+    return []
 
 
 # ---- lists ---------------------------------------------------------------------------------------------------------
