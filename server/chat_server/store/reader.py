@@ -12,12 +12,16 @@ import msgspec
 from chat_server.store import records
 from chat_server.store.base import (
     AuditLine,
+    Hit,
     Located,
     Reach,
+    Scope,
     Standing,
     StoredEvent,
 )
 from chat_server.store.connection import translating
+from chat_server.store.index import Index
+from chat_server.store.search import Searcher
 
 _VISIBLE: Final = "NOT EXISTS (SELECT 1 FROM doomed WHERE conversation = :conversation AND NOT erased)"
 
@@ -58,10 +62,11 @@ _REACH: Final = (
 
 
 class SqliteReader:
-    """A reader of one thread; ``search`` is the part that looks into the index."""
+    """A reader of one thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, index: Index) -> None:
         self._connection = connection
+        self._searcher = Searcher(connection, index)
 
     def events(
         self, conversation: int, after: int, before: int, limit: int, *, newest: bool = False
@@ -106,6 +111,12 @@ class SqliteReader:
             found = self._connection.execute(_REACH, {"conversation": conversation, "users": _listed(users)}).fetchall()
         return [Reach(*row) for row in found]
 
+    def search(
+        self, query: str, scopes: list[Scope], *, sender: int | None, before: int | None, limit: int
+    ) -> list[Hit]:
+        """See :class:`chat_server.store.base.Reader`."""
+        return self._searcher.search(query, scopes, sender, before, limit)
+
     def audit(self, before: int | None, limit: int) -> list[AuditLine]:
         """See :class:`chat_server.store.base.Reader`."""
         with translating():
@@ -117,6 +128,7 @@ class SqliteReader:
 
     def close(self) -> None:
         """Release the connection."""
+        self._searcher.close()
         self._connection.close()
 
 

@@ -13,8 +13,10 @@ from typing import Final
 from chat_server.store.base import Outcome, Reader, Snapshot, StoreBroken, Write
 from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating
 from chat_server.store.folder import FolderLock, make_private, touch_private
+from chat_server.store.index import Index
 from chat_server.store.migration import migrate
 from chat_server.store.reader import SqliteReader
+from chat_server.store.upkeep import Upkeep
 from chat_server.store.writer import Writer
 
 DATABASE: Final = "chat.db"
@@ -54,7 +56,12 @@ class SqliteStore:
                     "INSERT OR IGNORE INTO meta (key, value) VALUES ('epoch', ?)", (secrets.token_hex(16),)
                 )
             self._writer = Writer(self._connection)
-            self._writer.load()
+            epoch = self._writer.load().epoch
+            with translating():
+                # A server that was killed may have left erased text in the log of writes.
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._index = Index(data_dir, self._connection, epoch)
+            self._upkeep = Upkeep(self._writer, self._index)
         except BaseException:
             self._connection.close()
             raise
@@ -69,14 +76,15 @@ class SqliteStore:
 
     def tidy(self) -> bool:
         """See :class:`chat_server.store.base.Store`."""
-        return False
+        return self._upkeep.slice()
 
     def reader(self) -> Reader:
         """See :class:`chat_server.store.base.Store`."""
-        return SqliteReader(open_reader(self._path))
+        return SqliteReader(open_reader(self._path), self._index)
 
     def close(self) -> None:
         """See :class:`chat_server.store.base.Store`."""
+        self._index.close()
         try:
             with translating():
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
