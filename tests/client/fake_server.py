@@ -127,13 +127,18 @@ class FakeServer:
     ) -> packets.LogEvent:
         kind = packets.GroupMessage if conversation.startswith("#") else packets.PrivateMessage
         event = kind(
-            conversation, 0, message_id, sender, sender.title(), 0, mentions=tuple(mentioned(fields["content"])), **fields
+            conversation,
+            0,
+            message_id,
+            sender,
+            sender.title(),
+            0,
+            mentions=tuple(mentioned(fields["content"])),
+            **fields,
         )
         return self._put(self.key(conversation, sender), sender, event, but)
 
-    def _put(
-        self, key: str, sender: str, event: packets.LogEvent, but: FakeConnection | None
-    ) -> packets.LogEvent:
+    def _put(self, key: str, sender: str, event: packets.LogEvent, but: FakeConnection | None) -> packets.LogEvent:
         log = self.logs.setdefault(key, [])
         event = replace(event, seq=len(log) + 1, timestamp=1_790_000_000_000 + len(log))
         log.append(event)
@@ -156,7 +161,9 @@ class FakeServer:
     def entry(self, name: str, user: str, cursor: int) -> dict[str, Any]:
         log = self.logs.get(self.key(name, user), [])
         read = self.read.get((user, name), 0)
-        unread = [event for event in log[read:] if event.sender != user and getattr(event, "content", UNSET) is not UNSET]
+        unread = [
+            event for event in log[read:] if event.sender != user and getattr(event, "content", UNSET) is not UNSET
+        ]
         return {
             "conversation": name,
             "title": name[1:].title(),
@@ -228,14 +235,15 @@ class FakeServer:
         token = f"token-{user}-{len(self.tokens)}"
         self.tokens[token] = user
         connection.user = user
-        connection.send(
-            packets.SessionOpened(packet.id, user, user.title(), "device", (), self.epoch, 65536, token)
-        )
+        connection.send(packets.SessionOpened(packet.id, user, user.title(), "device", (), self.epoch, 65536, token))
 
     def _sync(self, connection: FakeConnection, packet: packets.Sync) -> None:
         user = connection.user
         same = packet.epoch == self.epoch
-        names = [*sorted(self.groups), *(name for key in self.logs if key[0] == "@" and (name := self.seen_by(key, user)))]
+        names = [
+            *sorted(self.groups),
+            *(name for key in self.logs if key[0] == "@" and (name := self.seen_by(key, user))),
+        ]
         cursors = {name: packet.cursors.get(name, 0) if same else 0 for name in names}
         entries = [packets.ConversationEntry(**self.entry(name, user, cursors[name])) for name in names]
         changed = bool(packet.epoch) and not same
@@ -272,7 +280,9 @@ class FakeServer:
             return
         name = self.seen_by(self.key(event.conversation, event.sender), connection.user) or ""
         connection.send(
-            packets.Ack(packet.id, packet.message_id, name, event.seq, event.timestamp, "success", 1, 0, known is not None)
+            packets.Ack(
+                packet.id, packet.message_id, name, event.seq, event.timestamp, "success", 1, 0, known is not None
+            )
         )
 
     def _store(self, connection: FakeConnection, packet: Any) -> packets.LogEvent:
@@ -303,7 +313,9 @@ class FakeServer:
             page = log[max(0, end - packet.limit) : end]
             more = end > packet.limit
         connection.send(
-            packets.Ok(packet.id, events=[replace(event, conversation=packet.conversation) for event in page], more=more)
+            packets.Ok(
+                packet.id, events=[replace(event, conversation=packet.conversation) for event in page], more=more
+            )
         )
 
     # ---- Waiting -------------------------------------------------------------------------------------------------------

@@ -162,7 +162,9 @@ def test_typing_ends_by_time_or_by_a_message() -> None:
 
 def test_system_lines() -> None:
     """What happens to a group is a line of its own and not unread."""
-    joined = packets.SystemMessage("#ops", 1, "s1", "server", "server", 0, action="joined", subject="bob", content="bob joined")
+    joined = packets.SystemMessage(
+        "#ops", 1, "s1", "server", "server", 0, action="joined", subject="bob", content="bob joined"
+    )
     state = arrive(start(), joined)
     assert isinstance(ops(state).timeline[0], SystemLine)
     assert ops(state).unread == 0

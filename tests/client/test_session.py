@@ -238,6 +238,8 @@ def test_names_that_cannot_be_are_left_out() -> None:
     bad = ["#\x1b[2J", "nonsense", "#", "@UPPER", "!other"]
     entries = [packets.ConversationEntry(name, "", 0, 0, 0, 0, 0, "member", False) for name in [*bad, "#ops"]]
     step = session.receive([packets.Synced(request.id, "e", entries)], 0)
-    assert [entry.conversation for event in step.events if isinstance(event, Synced) for entry in event.entries] == ["#ops"]
+    assert [entry.conversation for event in step.events if isinstance(event, Synced) for entry in event.entries] == [
+        "#ops"
+    ]
     event = packets.GroupMessage("#\x1b[2J", 1, "b", "bob", "Bob", 4, content="x")
     assert session.receive([event, packets.TypingNow("nonsense", "bob")], 0).events == []

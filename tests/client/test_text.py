@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 HOSTILE = st.text(
     st.one_of(
         st.characters(),
-        st.sampled_from("\x1b\x9b\x07\r\n\t\u202e\u2066\u200f\u061c\u2028\u200b\u200d\ufe0f\ufeff\u0301\u20e3👩💻🏽1#a漢"),
+        st.sampled_from(
+            "\x1b\x9b\x07\r\n\t\u202e\u2066\u200f\u061c\u2028\u200b\u200d\ufe0f\ufeff\u0301\u20e3👩💻🏽1#a漢"
+        ),
         st.integers(0xE0000, 0xE01EF).map(chr),
         st.integers(0xD800, 0xDFFF).map(chr),
         st.integers(0x300, 0x36F).map(chr),
@@ -79,7 +81,19 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["👩\u200d💻", "❤\ufe0f", "👍🏽", "1\ufe0f\u20e3", "🏳\ufe0f\u200d🌈", "नमस्ते", "สวัสดี", "你好", "é", "e\u0301", "a\u00a0b"],
+    [
+        "👩\u200d💻",
+        "❤\ufe0f",
+        "👍🏽",
+        "1\ufe0f\u20e3",
+        "🏳\ufe0f\u200d🌈",
+        "नमस्ते",
+        "สวัสดี",
+        "你好",
+        "é",
+        "e\u0301",
+        "a\u00a0b",
+    ],
 )
 def test_real_writing_survives(text: str) -> None:
     """Emoji sequences and scripts with marks are shown as they were written."""

@@ -322,7 +322,7 @@ class Engine(Requests):
             self._transport.send(step.sends)
         for request, answer in step.answers:
             if isinstance(answer, packets.Synced):
-                self._synced()
+                self.synced()
             waiter = self._waiters.pop(request.id, None)
             if waiter is not None and not waiter.done():
                 waiter.set_result(answer)
@@ -348,11 +348,11 @@ class Engine(Requests):
             case _:
                 pass
 
-    def _synced(self) -> None:
+    def synced(self) -> None:
+        """Do what follows from being up to date; extended by the client."""
         self._tell_reads()
         if self.state.presence != "online":
             self.start(self.set_presence(self.state.presence, self.state.status_text))
-        self.start(self.load_people())
 
     def happened(self, step: Iterable[Event]) -> None:
         """Look after what follows from events; extended by the client."""
@@ -428,16 +428,6 @@ class Engine(Requests):
                 self.tell("error", error.message)
         except sqlite3.Error as error:
             self.tell("error", f"{self.profile.directory} cannot be read: {error}")
-
-    async def load_people(self) -> None:
-        """Learn the names and presences of the server's users, 1,000 at a time."""
-        after = ""
-        while True:
-            page = await self.users(after=after, limit=1_000)
-            self.apply([events.PeopleListed(tuple(page))])
-            if len(page) < 1_000:
-                return
-            after = page[-1].user
 
     def new_id(self) -> str:
         """Return a new message id (UUIDv7)."""

@@ -150,6 +150,21 @@ class Histories(Engine):
         self.apply([events.PeopleListed(people), events.MembersListed(conversation, members)])
         return members
 
+    def synced(self) -> None:
+        """Learn who is there."""
+        super().synced()
+        self.start(self.load_people())
+
+    async def load_people(self) -> None:
+        """Learn the names and presences of the server's users, 1,000 at a time."""
+        after = ""
+        while True:
+            page = await self.users(after=after, limit=1_000)
+            self.apply([events.PeopleListed(tuple(page))])
+            if len(page) < 1_000:
+                return
+            after = page[-1].user
+
     async def search(
         self,
         query: str,
