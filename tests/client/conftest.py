@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.client import ChatClient
@@ -17,6 +18,7 @@ Start = Callable[..., Awaitable[ChatClient]]
 
 @pytest.fixture
 async def server() -> AsyncIterator[FakeServer]:
+    """A fake server that listens."""
     fake = FakeServer()
     await fake.start()
     yield fake

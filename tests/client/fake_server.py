@@ -1,21 +1,22 @@
-"""A small chat server in this process, with faults to order. It speaks through the protocol package and keeps logs in memory.
+"""A small chat server in this process, with faults to order. It keeps its logs in memory.
 
-It keeps the parts of the contract that a client depends on: one log per conversation, acks, backlog by cursor, resends by
-``message_id``. Rights, priorities and statistics are the real server's business.
+It keeps the parts of the contract that a client depends on: one log per conversation, acks, backlog by cursor, resends
+by ``message_id``. Rights, priorities and statistics are the real server's business.
 """
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from chat_protocol import packets
 from chat_protocol.codec import encode
 from chat_protocol.connection import ServerConnection
 from chat_protocol.frames import encode_frame
 from chat_protocol.names import mentioned
-from msgspec import UNSET
-from msgspec.structs import replace
 
 
 class FakeConnection:
@@ -91,7 +92,7 @@ class FakeServer:
             self.connections.remove(connection)
             writer.close()
 
-    # ---- Logs ----------------------------------------------------------------------------------------------------------
+    # ---- Logs -------------------------------------------------------------------------------------------------------
 
     @staticmethod
     def key(conversation: str, user: str) -> str:
@@ -176,9 +177,9 @@ class FakeServer:
             "muted": False,
         }
 
-    # ---- Requests ------------------------------------------------------------------------------------------------------
+    # ---- Requests ---------------------------------------------------------------------------------------------------
 
-    def took(self, connection: FakeConnection, packet: packets.Packet) -> None:
+    def took(self, connection: FakeConnection, packet: packets.Packet) -> None:  # noqa: C901, PLR0912
         match packet:
             case packets.Hello():
                 connection.send(packets.Welcome(packet.id, 1, "fake/1", "Test chat", "open", 65536, 0))
@@ -203,7 +204,7 @@ class FakeServer:
                 connection.send(packets.Ok(packet.id, members=members))
             case packets.Search():
                 hits = [
-                    packets.SearchHit(event, event.content)
+                    packets.SearchHit(event, str(event.content))
                     for log in self.logs.values()
                     for event in log
                     if isinstance(event, packets.GroupMessage) and packet.query in (event.content or "")
@@ -318,14 +319,14 @@ class FakeServer:
             )
         )
 
-    # ---- Waiting -------------------------------------------------------------------------------------------------------
+    # ---- Waiting ----------------------------------------------------------------------------------------------------
 
     def count(self, kind: type[packets.Packet]) -> int:
         return sum(isinstance(packet, kind) for packet in self.received)
 
 
-async def until(condition: Callable[[], Any], what: Callable[[], Awaitable[Any]] | None = None) -> None:
+async def until(condition: Callable[[], Any]) -> None:
     """Let the loop turn until ``condition`` holds; fails after 10 s."""
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - whatever a test waits for, in any part of the client or the server
             await asyncio.sleep(0.002)

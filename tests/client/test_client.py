@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.client import ChatClient
@@ -25,6 +26,7 @@ def texts(client: ChatClient, conversation: str = "#ops") -> list[str]:
 
 
 def message(client: ChatClient, index: int = -1, conversation: str = "#ops") -> Message:
+    """A message of a timeline by its position."""
     line = client.state.conversations[conversation].timeline[index]
     assert isinstance(line, Message)
     return line
@@ -321,7 +323,7 @@ async def test_commands_do_what_they_say(server: FakeServer, start: Start) -> No
     assert texts(alice, "#dev") == ["🎉 done", "/join is a command"]
     await execute(alice, "/edit ^1 all done", "#dev")
     await until(lambda: texts(alice, "#dev")[0] == "all done")
-    with pytest.raises(RequestError, match="/jion is no command.*did you mean /join"):
+    with pytest.raises(RequestError, match=r"/jion is no command.*did you mean /join"):
         await execute(alice, "/jion ops", "#dev")
     assert len(server.logs["#dev"]) == 3
     found = await execute(alice, "/search done", "#dev")

@@ -1,18 +1,21 @@
 """What was not shown is never marked as read."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from chat_client.core import events
 from chat_client.core.reduce import reduce, reduce_all
 from chat_client.core.state import ClientState, Conversation, Gap, Message
 from chat_protocol import packets
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def message(seq: int, sender: str = "bob", content: str = "x", **more: object) -> packets.GroupMessage:
+    """An event of #ops."""
     return packets.GroupMessage("#ops", seq, f"m{seq}", sender, sender, seq, content=content, **more)  # type: ignore[arg-type]
 
 
 def entry(**fields: object) -> packets.ConversationEntry:
+    """An entry of ``synced``."""
     known = {
         "conversation": "#ops", "title": "Ops", "last_seq": 0, "cursor": 0, "read_seq": 0, "unread": 0, "mentions": 0,
         "role": "member", "muted": False,
@@ -21,14 +24,17 @@ def entry(**fields: object) -> packets.ConversationEntry:
 
 
 def start(**fields: object) -> ClientState:
+    """A state that is synced with #ops."""
     return reduce(ClientState(me="me"), events.Synced("e", (entry(**fields),)))
 
 
 def ops(state: ClientState) -> Conversation:
+    """The conversation #ops."""
     return state.conversations["#ops"]
 
 
 def arrive(state: ClientState, *entries: packets.LogEvent) -> ClientState:
+    """The state after events of #ops."""
     return reduce(state, events.Arrived("#ops", entries))
 
 
@@ -51,8 +57,8 @@ ACTIONS = st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(ACTIONS)
-def test_never_marks_what_was_not_shown(actions: list[tuple[str, int, int]]) -> None:
-    """The marker passes a message of others only if it was shown or read elsewhere; it never goes back; counts agree."""
+def test_never_marks_what_was_not_shown(actions: list[tuple[str, int, int]]) -> None:  # noqa: C901, PLR0912
+    """The marker passes a message of others only if it was shown or read elsewhere; counts agree."""
     state = start()
     shown: set[int] = set()
     others: set[int] = set()

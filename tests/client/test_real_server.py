@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.addresses import ServerAddress, parse_link
 from chat_client.core.client import ChatClient
@@ -56,6 +57,7 @@ class Clients:
 
 
 def free_port() -> int:
+    """A port that a server can come back to."""
     with socket.socket() as probe_socket:
         probe_socket.bind(("127.0.0.1", 0))
         return int(probe_socket.getsockname()[1])
@@ -63,11 +65,13 @@ def free_port() -> int:
 
 @pytest.fixture
 def real(start_server: StartServer) -> Server:
+    """A server whose port stays the same over restarts."""
     return start_server("--port", str(free_port()))
 
 
 @pytest.fixture
 async def clients(real: Server, tmp_path: Path) -> AsyncIterator[Clients]:
+    """Clients of the server."""
     async with AsyncExitStack() as stack:
         host, port = real.address
         yield Clients(stack, ServerAddress(host, port, tls=False), tmp_path)
@@ -205,7 +209,7 @@ async def test_invite_only_group_and_since_join(clients: Clients) -> None:
 
 
 async def test_killed_server_loses_and_doubles_nothing(clients: Clients, real: Server) -> None:
-    """Kill -9 of the server while two users write: every message once, in order, the same for both (reliability I4, I5)."""
+    """Kill -9 of the server while two users write: every message once, in order, the same for both."""
     alice, bob = await clients.start("alice"), await clients.start("bob")
     await alice.create_group("ops")
     await until(lambda: "#ops" in alice.state.conversations)

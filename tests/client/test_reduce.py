@@ -1,6 +1,7 @@
 """Events in, the next state out."""
 
 import pytest
+
 from chat_client.core import events
 from chat_client.core.reduce import reduce, reduce_all
 from chat_client.core.state import MAX_NOTICES, ClientState, Link, Message, Person, SystemLine
@@ -12,12 +13,14 @@ HOSTILE = "\x1b]2;PWNED\x1b\\\u202e\x9b31m"
 
 
 def line(state: ClientState, index: int = -1) -> Message:
+    """A message of #ops by its position."""
     found = ops(state).timeline[index]
     assert isinstance(found, Message)
     return found
 
 
 def reaction(seq: int, target: str, *, removed: bool = False, sender: str = "bob") -> packets.Reaction:
+    """A reaction in #ops."""
     return packets.Reaction("#ops", seq, f"r{seq}", sender, sender, 0, target=target, emoji="👍", removed=removed)
 
 
@@ -27,9 +30,7 @@ def test_everything_from_others_is_safe() -> None:
     raw = reduce(raw, events.Synced("e", (entry(conversation="@eve", display_name=HOSTILE),)))
     raw = arrive(
         raw,
-        packets.GroupMessage(
-            "#ops", 1, "m1", HOSTILE, HOSTILE, 0, content=HOSTILE, mentions=(HOSTILE,), reply_to=None or "m0"
-        ),
+        packets.GroupMessage("#ops", 1, "m1", HOSTILE, HOSTILE, 0, content=HOSTILE, mentions=(HOSTILE,), reply_to="m0"),
         packets.SystemMessage("#ops", 2, "m2", "server", HOSTILE, 0, action=HOSTILE, subject=HOSTILE, content=HOSTILE),
         packets.Edited("#ops", 3, "m3", HOSTILE, HOSTILE, 9, target="m1", content=HOSTILE),
         packets.Reaction("#ops", 4, "m4", HOSTILE, HOSTILE, 0, target="m1", emoji=HOSTILE, removed=False),

@@ -2,18 +2,21 @@
 
 import random
 
-from chat_client.core.events import Arrived, Skipped
-from chat_client.core.sequence import Sequence
-from chat_protocol.packets import GroupMessage, LogEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_client.core.events import Arrived, Skipped
+from chat_client.core.sequence import Sequence
+from chat_protocol.packets import GroupMessage, LogEvent
+
 
 def event(seq: int) -> GroupMessage:
+    """An event of #ops."""
     return GroupMessage("#ops", seq, f"m{seq}", "bob", "Bob", seq, content=str(seq))
 
 
 def seqs(out: list[Arrived | Skipped]) -> list[int]:
+    """The places that were let through, shown or skipped."""
     found: list[int] = []
     for item in out:
         if isinstance(item, Arrived):

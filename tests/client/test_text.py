@@ -3,9 +3,10 @@
 import unicodedata
 
 import pytest
-from chat_client.core.text import MAX_MARKS, printable, safe_line, sendable
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from chat_client.core.text import MAX_MARKS, printable, safe_line, sendable
 
 HOSTILE = st.text(
     st.one_of(
@@ -23,6 +24,7 @@ BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
 
 def is_dangerous(character: str) -> bool:
+    """Whether a character could act on a terminal."""
     code = ord(character)
     return (
         (code < 0x20 and character not in "\n\t")
@@ -74,7 +76,7 @@ def test_a_line_is_one_line(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=("C", "M", "Zl", "Zp", "Lo")), max_size=50))
 def test_ordinary_text_is_left_alone(text: str) -> None:
     """Letters, digits, punctuation and symbols come back as they are."""
-    shown = "".join(character for character in text if ord(character) not in (0x2800,))
+    shown = "".join(character for character in text if character != "\u2800")
 
     assert printable(shown) == shown
 

@@ -1,16 +1,19 @@
 """The persistent sequence of lines."""
 
-from chat_client.core.text import Safe
-from chat_client.core.timeline import CHUNK, Gap, Line, Message, Timeline
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chat_client.core.text import Safe
+from chat_client.core.timeline import CHUNK, Gap, Line, Message, Timeline
+
 
 def line(seq: int, content: str = "x") -> Message:
+    """A message at a place."""
     return Message(seq, f"m{seq}", "bob", Safe("Bob"), Safe(content), seq)
 
 
 def ascending(seqs: set[int]) -> list[Line]:
+    """Messages in log order."""
     return [line(seq) for seq in sorted(seqs)]
 
 

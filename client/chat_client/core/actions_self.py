@@ -150,7 +150,7 @@ async def _notify(client: ChatClient, conversation: str | None, arguments: Argum
 
 
 @command("stats", Argument("reset", "word", required=False, choices=("reset",)),
-         summary="Show the server's route statistics; reset: begin anew.", topic="administration", admin=True)  # fmt: skip
+         summary="Show the route statistics; reset: begin anew.", topic="administration", admin=True)  # fmt: skip
 async def _stats(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
     stats = await client.stats(reset=bool(arguments["reset"]))
     rows = tuple(_stat_rows("", stats))

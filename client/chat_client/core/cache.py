@@ -1,7 +1,8 @@
 """What this device holds of the logs, so that the client starts and searches without a server.
 
-Each function is work for :class:`Database`'s thread. Events are kept as the server sent them; they become safe text when
-they are turned into lines. Of each conversation everything from ``floor`` to ``cursor`` is here but for the rows of ``gap``.
+Each function is work for :class:`Database`'s thread. Events are kept as the server sent them; they become safe text
+when they are turned into lines. Of each conversation everything from ``floor`` to ``cursor`` is here but for the rows
+of ``gap``.
 """
 
 import sqlite3
@@ -66,7 +67,7 @@ class Page(Struct, frozen=True):
     has_older: bool
 
 
-# ---- Start -------------------------------------------------------------------------------------------------------------
+# ---- Start ----------------------------------------------------------------------------------------------------------
 
 
 def load(connection: sqlite3.Connection) -> Saved:
@@ -107,7 +108,7 @@ def _conversation(row: tuple[str, ...]) -> Conversation:
     )
 
 
-# ---- Keeping -----------------------------------------------------------------------------------------------------------
+# ---- Keeping --------------------------------------------------------------------------------------------------------
 
 
 def put_facts(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
@@ -129,8 +130,8 @@ def put_conversations(connection: sqlite3.Connection, conversations: Iterable[Co
         " visibility = excluded.visibility, muted = excluded.muted, last_seq = excluded.last_seq,"
         " cursor = excluded.cursor, read_seq = excluded.read_seq, unread = excluded.unread,"
         " mentions = excluded.mentions, peer_read_seq = excluded.peer_read_seq,"
-        " last_timestamp = excluded.last_timestamp, draft = excluded.draft, floor = CASE WHEN cursor = 0 THEN excluded.floor"
-        " ELSE min(floor, excluded.floor) END",
+        " last_timestamp = excluded.last_timestamp, draft = excluded.draft,"
+        " floor = CASE WHEN cursor = 0 THEN excluded.floor ELSE min(floor, excluded.floor) END",
         [
             (
                 entry.name,
@@ -155,7 +156,7 @@ def put_conversations(connection: sqlite3.Connection, conversations: Iterable[Co
 
 
 def put_events(connection: sqlite3.Connection, events: Sequence[LogEvent]) -> None:
-    """Keep events of one conversation, ascending: messages as rows, edits and deletions on the rows of their targets."""
+    """Keep events of one conversation, ascending; edits and deletions change the rows of their targets."""
     rows: list[tuple[object, ...]] = []
     for event in events:
         if isinstance(event, Edited | Deleted):
@@ -258,7 +259,7 @@ def clear_logs(connection: sqlite3.Connection) -> None:
     )
 
 
-# ---- Reading back --------------------------------------------------------------------------------------------------------
+# ---- Reading back ---------------------------------------------------------------------------------------------------
 
 
 def page_before(connection: sqlite3.Connection, conversation: str, before: int, count: int) -> Page | None:

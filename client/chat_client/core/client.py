@@ -3,10 +3,10 @@
 A face makes one :class:`ChatClient`, enters it, runs :meth:`ChatClient.run` as a task and draws what
 :meth:`ChatClient.changes` yields. All methods are for the event loop's thread and none blocks it.
 
-Methods come in three kinds. Plain methods act at once on the local state (open, shown, set_draft). ``async`` methods that
-write (submit, edit, react, delete) return when the outbox has it on disk; the rest happens when there is a connection.
-All other ``async`` methods ask the server and raise :class:`~chat_client.core.errors.RequestError`, at once with code
-``offline`` if there is no connection.
+Methods come in three kinds. Plain methods act at once on the local state (open, shown, set_draft). ``async`` methods
+that write (submit, edit, react, delete) return when the outbox has it on disk; the rest happens when there is a
+connection. All other ``async`` methods ask the server and raise :class:`~chat_client.core.errors.RequestError`, at
+once with code ``offline`` if there is no connection.
 """
 
 import asyncio
@@ -151,7 +151,7 @@ class ChatClient(Histories):
         )
         return events.MessageQueued(item.conversation, message)
 
-    # ---- State ---------------------------------------------------------------------------------------------------------
+    # ---- State ------------------------------------------------------------------------------------------------------
 
     def changes(self) -> AsyncIterator[ClientState]:
         """Iterate over the state now, and then again whenever it is another one, until the client is closed.
@@ -169,7 +169,7 @@ class ChatClient(Histories):
         """
         return self._publisher.subscribe(callback)
 
-    # ---- Acting on the local state -------------------------------------------------------------------------------------
+    # ---- Acting on the local state ----------------------------------------------------------------------------------
 
     def open(self, conversation: str | None) -> None:
         """Show this conversation: leaves the one that is open, sets the "n new" line, loads members and a first page.
@@ -179,9 +179,9 @@ class ChatClient(Histories):
         Raises:
             ValueError: It is no conversation, or a group that is not one of the user's.
         """
-        if conversation is not None and kind_of(conversation) == "group":
-            if conversation not in self.state.conversations:
-                raise ValueError(f"{conversation} is not one of your groups: /join it first")
+        is_group = conversation is not None and kind_of(conversation) == "group"
+        if is_group and conversation not in self.state.conversations:
+            raise ValueError(f"{conversation} is not one of your groups: /join it first")
         self.apply([events.ConversationOpened(conversation)])
         if conversation is not None:
             self.start(self._load_opened(conversation))
@@ -242,7 +242,7 @@ class ChatClient(Histories):
                 if entry is not None and entry.members is not None and entry.role is not None:
                     self.start(self.load_members(event.conversation))
 
-    # ---- Writing -------------------------------------------------------------------------------------------------------
+    # ---- Writing ----------------------------------------------------------------------------------------------------
 
     async def submit(self, conversation: str, text: str, *, reply_to: str | None = None) -> str:
         """Send a message, now or when there is a connection; it is shown as pending at once.

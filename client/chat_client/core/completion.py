@@ -1,4 +1,4 @@
-"""What could stand at the caret: users, conversations, emoji, commands and their arguments. Pure, and fast with 5,000."""
+"""What could stand at the caret: users, conversations, emoji, commands and arguments. Pure, and fast with 5,000."""
 
 import re
 from collections.abc import Callable, Iterable

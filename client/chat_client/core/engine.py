@@ -92,7 +92,7 @@ class Engine(Requests):
         """The server's certificate, ``sha256:`` and 64 hex digits; empty without a connection, or in the clear."""
         return self._transport.fingerprint if self._transport is not None else ""
 
-    # ---- State ---------------------------------------------------------------------------------------------------------
+    # ---- State ------------------------------------------------------------------------------------------------------
 
     def apply(
         self, happened: Sequence[Event], confirmed: Sequence[str] = (), failed: Sequence[tuple[Outgoing, str]] = ()
@@ -151,7 +151,7 @@ class Engine(Requests):
                 moved.append(session.request(packets.Read, conversation=name, seq=entry.read_seq))
         transport.send(moved)
 
-    # ---- Running -------------------------------------------------------------------------------------------------------
+    # ---- Running ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Stay connected until :meth:`stop` or cancellation: connect, log in, catch up, and again after each loss.
@@ -303,7 +303,7 @@ class Engine(Requests):
         while True:
             self._carry_out(session.receive(await transport.receive(), self._clock_ms()))
 
-    # ---- Serving -------------------------------------------------------------------------------------------------------
+    # ---- Serving ----------------------------------------------------------------------------------------------------
 
     def _carry_out(self, step: Step) -> None:
         failed: list[tuple[Outgoing, str]] = []
@@ -412,7 +412,7 @@ class Engine(Requests):
                     RequestError("connection_lost", "the connection was lost before the server answered: try again")
                 )
 
-    # ---- Beside --------------------------------------------------------------------------------------------------------
+    # ---- Beside -----------------------------------------------------------------------------------------------------
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
         """Do something in the background; that it failed is told only where it is no matter of the connection."""

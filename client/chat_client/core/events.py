@@ -125,8 +125,8 @@ class HistoryLoading(Struct, frozen=True):
 class HistoryLoaded(Struct, frozen=True):
     """A page of history: all that can be seen from ``first_seq`` to ``last_seq``.
 
-    ``has_older`` is told by a page that stands before everything else, else None. ``reactions`` are those that go with the
-    page's messages, from wherever in the log, as the cache knows them.
+    ``has_older`` is told by a page that stands before everything else, else None. ``reactions`` are those that go
+    with the page's messages, from wherever in the log, as the cache knows them.
     """
 
     conversation: str

@@ -1,7 +1,7 @@
 """What the user wrote and the server has not acknowledged. Each function is work for :class:`Database`'s thread.
 
-A message is here before it is sent for the first time and until its ack is here too, so it goes out exactly once whatever
-happens to this process in between.
+A message is here before it is sent for the first time and until its ack is here too, so it goes out exactly once
+whatever happens to this process in between.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""What a line that the user typed means: something to say, a command, or a mistake that is told and never sent. Pure."""
+"""What a typed line means: something to say, a command, or a mistake that is told and never sent. Pure."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""Tell whoever draws that the state is another one: at once, but not more often than a screen can show. One event loop."""
+"""Tell whoever draws that the state is another one: at once, but not more often than a screen can show it."""
 
 import asyncio
 import logging
@@ -75,7 +75,7 @@ class Publisher:
         for callback in list(self._callbacks.values()):
             try:
                 callback(self.state)
-            except Exception:  # safety net: one face's fault must not stop the client
+            except Exception:  # noqa: BLE001 - safety net: one face's fault must not stop the client
                 _log.exception("a reader of the state failed")
 
     def _wake(self) -> None:

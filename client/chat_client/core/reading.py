@@ -1,7 +1,7 @@
 """What is read, what is unread, and where the "n new" line stands. Pure.
 
-The rule above all: the read marker passes a message of somebody else only if that message was on the screen, if the user
-read it on another device, or if the user said so (/read).
+The rule above all: the read marker passes a message of somebody else only if that message was on the screen, if the
+user read it on another device, or if the user said so (/read).
 """
 
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""When to tell the server what this device has, what the user read and that somebody is typing. Pure: no I/O, no clock."""
+"""When to tell the server what this device has, and that the user is typing. Pure: no I/O, no clock."""
 
 from typing import Final
 

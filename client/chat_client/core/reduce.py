@@ -1,4 +1,4 @@
-"""The only place where the client's state changes: one event in, the next state out. Pure: no clock, no file, no network."""
+"""The only place where the client's state changes: one event in, the next state out. Pure: no clock, no I/O."""
 
 from collections.abc import Iterable
 
@@ -10,6 +10,8 @@ from chat_client.core.state import MAX_NOTICES, ClientState, Conversation, Notic
 from chat_client.core.text import Safe, safe_line
 
 __all__ = ["reduce", "reduce_all"]
+
+_NOBODY = Safe("")
 
 
 def reduce_all(state: ClientState, happened: Iterable[Event]) -> ClientState:
@@ -105,7 +107,7 @@ def _in_conversation(state: ClientState, event: events.ConversationEvent) -> Cli
     return state if after is before else _put(state, after)
 
 
-# ---- The whole state ---------------------------------------------------------------------------------------------------
+# ---- The whole state ------------------------------------------------------------------------------------------------
 
 
 def _restored(state: ClientState, event: events.Restored) -> ClientState:
@@ -237,7 +239,7 @@ def _opened(state: ClientState, name: str | None) -> ClientState:
 
 
 def _notice(
-    state: ClientState, kind: NoticeKind, text: Safe, conversation: str, seq: int = 0, sender_name: Safe = Safe("")
+    state: ClientState, kind: NoticeKind, text: Safe, conversation: str, seq: int = 0, sender_name: Safe = _NOBODY
 ) -> ClientState:
     notice = Notice(state.last_notice + 1, kind, text, conversation, seq, sender_name)
     return replace(state, notices=(*state.notices[1 - MAX_NOTICES :], notice), last_notice=notice.number)

@@ -47,7 +47,7 @@ class Requests(ABC):
     async def _ok(self, request: type[packets.Request], /, **fields: Any) -> packets.Ok:
         return cast(packets.Ok, await self.ask(request, **fields))
 
-    # ---- Groups --------------------------------------------------------------------------------------------------------
+    # ---- Groups -----------------------------------------------------------------------------------------------------
 
     async def create_group(
         self, group: str, title: str = "", *, private: bool = False, since_join: bool = False
@@ -105,7 +105,7 @@ class Requests(ABC):
         answer = await self._ok(packets.ListUsers, query=query, after=after, limit=limit)
         return [answers.person(info) for info in answer.users or ()]
 
-    # ---- Messages ------------------------------------------------------------------------------------------------------
+    # ---- Messages ---------------------------------------------------------------------------------------------------
 
     async def receipts(self, conversation: str, message_id: str) -> list[Recipient]:
         """Tell for each recipient of one's own message how far it got."""
@@ -125,7 +125,7 @@ class Requests(ABC):
         """Put a notification into somebody's ``!notifications`` (admin, bot)."""
         await self.ask(packets.PostNotification, to=_user(user), message_id=self.new_id(), kind=kind, content=text)
 
-    # ---- Oneself -------------------------------------------------------------------------------------------------------
+    # ---- Oneself ----------------------------------------------------------------------------------------------------
 
     async def set_presence(self, state: PresenceState, text: str = "") -> None:
         """Tell the others ``online``, ``away`` or ``dnd``, with a few words; told again after each reconnection."""
@@ -152,7 +152,7 @@ class Requests(ABC):
         if device_id is None:
             await self._logged_out()
 
-    # ---- Administration ------------------------------------------------------------------------------------------------
+    # ---- Administration ---------------------------------------------------------------------------------------------
 
     async def create_invite(self, group: str | None = None, *, uses: int = 1, expires_in_s: int = 604_800) -> str:
         """Make an invite code for this server, and for ``group`` if named."""
@@ -169,7 +169,7 @@ class Requests(ABC):
         answer = await self._ok(packets.Stats, reset=reset)
         return cast(dict[Safe, Any], answers.safe_tree(answer.stats or {}))
 
-    # ---- What the client does besides ------------------------------------------------------------------------------------
+    # ---- What the client does besides -------------------------------------------------------------------------------
 
     @abstractmethod
     def new_id(self) -> str:

@@ -1,7 +1,8 @@
 """In which order queued messages go out, and what a refusal means for those behind it. Pure: no I/O, no clock.
 
-Each conversation is a lane. A lane sends ahead (up to :data:`WINDOW` requests at once) and never overtakes itself: after a
-transient refusal it waits until everything that is on its way was answered, and starts again from the first one.
+Each conversation is a lane. A lane sends ahead (up to :data:`WINDOW` requests at once) and never overtakes itself:
+after a transient refusal it waits until everything that is on its way was answered, and starts again from the first
+one.
 """
 
 from collections import deque
@@ -57,7 +58,7 @@ class Outgoing(Struct, frozen=True):
 
 
 def backoff_ms(attempts: int, asked_ms: int | None = None) -> int:
-    """Return how long to wait after ``attempts`` refusals in a row: doubling, and at least what the server asked for."""
+    """Return how long to wait after ``attempts`` refusals in a row: doubling, at least what the server asked."""
     pause = min(_FIRST_PAUSE_MS << min(max(attempts - 1, 0), 10), _LONGEST_PAUSE_MS)
     return max(pause, asked_ms or 0)
 

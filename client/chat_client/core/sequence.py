@@ -1,7 +1,7 @@
 """Put the events of each conversation into the order of its log, once each. Pure: no I/O, no clock.
 
-An event is let through when all before it were, or were announced as skipped. What comes early is held. A hole that nothing
-on its way can fill is asked for by ``history``: the caller sends what :meth:`Sequence.hole` tells.
+An event is let through when all before it were, or were announced as skipped. What comes early is held. A hole that
+nothing on its way can fill is asked for by ``history``: the caller sends what :meth:`Sequence.hole` tells.
 """
 
 from collections.abc import Iterable
@@ -52,10 +52,7 @@ class Sequence:
         self.is_asking = False
         page = [event for event in events if event.seq > self.cursor]
         self._held.update((event.seq, event) for event in page)
-        if page and more:
-            known_to = page[-1].seq
-        else:
-            known_to = max(max(self._held, default=0), self.cursor)
+        known_to = page[-1].seq if page and more else max(max(self._held, default=0), self.cursor)
         out: list[Arrived | Skipped] = []
         while self.cursor < known_to:
             out += self._drain()

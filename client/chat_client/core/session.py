@@ -1,7 +1,7 @@
-"""One connection's conversation with the server, after the login. Pure: packets in, events and packets out; no I/O, no clock.
+"""One connection's conversation with the server, after the login. Pure: packets in, events and packets out.
 
-It numbers requests and finds the request that an answer belongs to, lets each event through once and in order, turns acks
-of own messages into events of the log, and asks for what is missing.
+It numbers requests and finds the request that an answer belongs to, lets each event through once and in order, turns
+acks of own messages into events of the log, and asks for what is missing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -73,7 +73,7 @@ class Session:
         self.is_synced = False
         """Whether ``synced`` came: before that no queued message goes out."""
 
-    # ---- Asking --------------------------------------------------------------------------------------------------------
+    # ---- Asking -----------------------------------------------------------------------------------------------------
 
     def request(self, kind: type[packets.Request], /, **members: Any) -> packets.Request:
         """Return a request with an id of its own; its answer comes out of :meth:`receive` with it."""
@@ -117,7 +117,7 @@ class Session:
         self._next_id += 1
         return self._next_id - 1
 
-    # ---- Receiving -----------------------------------------------------------------------------------------------------
+    # ---- Receiving --------------------------------------------------------------------------------------------------
 
     def receive(self, batch: Iterable[packets.ServerPacket], now_ms: int) -> Step:
         """Take packets in the order in which they came."""
@@ -171,7 +171,7 @@ class Session:
             case _:
                 pass  # a second welcome or session, a pong: nothing to do
 
-    # ---- Order ---------------------------------------------------------------------------------------------------------
+    # ---- Order ------------------------------------------------------------------------------------------------------
 
     def _sequence(self, conversation: str, cursor: int) -> Sequence:
         sequence = self._sequences.get(conversation)
@@ -215,7 +215,7 @@ class Session:
         posts = (packets.PostBroadcast, packets.PostNotification)
         return conversation.startswith("!") and any(isinstance(asked, posts) for asked in self._asked.values())
 
-    # ---- Answers -------------------------------------------------------------------------------------------------------
+    # ---- Answers ----------------------------------------------------------------------------------------------------
 
     def _acked(self, ack: packets.Ack, step: Step) -> None:
         asked = self._asked.pop(ack.re, None)
@@ -300,7 +300,7 @@ class Session:
         else:  # not a member any more, say: nobody can tell what was there
             self._pass_on(sequence, sequence.answer((), False), step)
 
-    # ---- Where conversations stand ----------------------------------------------------------------------------------------
+    # ---- Where conversations stand ----------------------------------------------------------------------------------
 
     def _synced(self, synced: packets.Synced, step: Step) -> None:
         if synced.epoch_changed is True or (self._epoch and synced.epoch != self._epoch):

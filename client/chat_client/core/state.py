@@ -1,8 +1,9 @@
 """What the client knows, as frozen values. Nothing here changes, waits or reads a clock.
 
-A :class:`ClientState` is replaced, never altered: :func:`chat_client.core.reduce.reduce` makes the next one. Faces keep the
-state that they drew last and compare parts with ``is``: an unchanged conversation, timeline or person is the same object.
-All text that comes from others is :data:`~chat_client.core.text.Safe`. Mappings are plain dicts that nobody writes to.
+A :class:`ClientState` is replaced, never altered: :func:`chat_client.core.reduce.reduce` makes the next one. Faces
+keep the state that they drew last and compare parts with ``is``: an unchanged conversation, timeline or person is the
+same object. All text that comes from others is :data:`~chat_client.core.text.Safe`. Mappings are plain dicts that
+nobody writes to.
 """
 
 from collections.abc import Mapping
@@ -54,12 +55,12 @@ class Link(msgspec.Struct, frozen=True):
     detail: Safe = Safe("")
     """Why, for people to read: empty while online."""
     code: str = ""
-    """The error code behind ``detail`` (protocol.md 1), or one of the client's own: ``untrusted``, ``wrong_fingerprint``,
-    ``unreachable``, ``timeout``, ``connection_lost``; empty where there is none."""
+    """The error code behind ``detail`` (protocol.md 1), or one of the client's own: ``untrusted``,
+    ``wrong_fingerprint``, ``unreachable``, ``timeout``, ``connection_lost``, ``no_credentials``; empty: none."""
     retry_at_ms: int | None = None
     """When the next attempt comes, on the local wall clock; None where none is planned."""
     fingerprint: str = ""
-    """The server's certificate, where ``code`` is ``untrusted`` or ``wrong_fingerprint``: ``sha256:`` and 64 hex digits."""
+    """The certificate that the server showed, where ``code`` is ``untrusted`` or ``wrong_fingerprint``."""
     synced: bool = False
     """Whether the server has said where all conversations stand since the connection was made."""
 
@@ -163,7 +164,7 @@ class Notice(msgspec.Struct, frozen=True):
     number: int
     """Rises by one per notice: a face remembers the last one that it showed."""
     kind: NoticeKind
-    """``info`` and ``error`` are the client's own words; the others announce an event that arrived unread and unmuted."""
+    """``info`` and ``error`` are the client's own words; the others announce what arrived unread and unmuted."""
     text: Safe
     conversation: str = ""
     seq: int = 0

@@ -1,7 +1,8 @@
 """The one table of commands: parser, completion, palette, /help and the manual are made from it.
 
-The table is filled by :mod:`chat_client.core.commands`. A command is declared once, with :func:`command` around the coroutine that does it. The coroutine gets the client, the
-conversation that is open (if any) and the arguments by name, and returns what the face shows.
+The table is filled by :mod:`chat_client.core.commands`. A command is declared once, with :func:`command` around the
+coroutine that does it. The coroutine gets the client, the conversation that is open (if any) and the arguments by
+name, and returns what the face shows.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,14 +1,15 @@
 """Make text from others safe to show. The only door; it knows no terminal and no markup.
 
-Whatever a server or another user wrote may hold escape sequences, controls that reorder a line, or marks piled up over the
-lines above. :func:`printable` turns it into :data:`Safe` text, and the client's state holds nothing else from others, so a
-face that asks for ``Safe`` cannot be handed anything raw.
+Whatever a server or another user wrote may hold escape sequences, controls that reorder a line, or marks piled up
+over the lines above. :func:`printable` turns it into :data:`Safe` text, and the client's state holds nothing else
+from others, so a face that asks for ``Safe`` cannot be handed anything raw.
 
 What happens to a character:
 
 - C0 controls become their control pictures (``ESC`` is shown as ``␛``); C1 controls, bidirectional controls, line and
   paragraph separators, surrogates, private-use characters and non-characters become U+FFFD.
-- Zero-width and otherwise invisible characters are dropped; a joiner or an emoji selector stays inside an emoji sequence.
+- Zero-width and otherwise invisible characters are dropped; a joiner or an emoji selector stays inside an emoji
+  sequence.
 - A base carries at most :data:`MAX_MARKS` combining marks; a mark without a base gets a dotted circle to stand on.
 """
 
@@ -43,10 +44,10 @@ _known_plain: set[str] = set(map(chr, range(0x20, 0x7F))) | {"\n", "\t"}
 
 
 def printable(text: str, *, multiline: bool = True) -> Safe:
-    """Return ``text`` with nothing left in it that could act on a terminal.
+    r"""Return ``text`` with nothing left in it that could act on a terminal.
 
-    Idempotent, never raises. A text of ordinary characters comes back as it is, after one scan. Line ends become ``\\n``;
-    where ``multiline`` is false (names, titles, one-line previews), newlines and tabs become spaces.
+    Idempotent, never raises. A text of ordinary characters comes back as it is, after one scan. Line ends become
+    ``\n``; where ``multiline`` is false (names, titles, one-line previews), newlines and tabs become spaces.
     """
     if not multiline:
         text = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")

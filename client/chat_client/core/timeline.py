@@ -1,8 +1,9 @@
 """The lines of one conversation: a persistent sequence in log order. It knows nothing of the network or of reading.
 
-Lines that stand in the log are kept in chunks of tuples; a change copies one chunk and the list of chunks, so that adding
-a message to 100,000 others costs a few microseconds, older values stay valid and :meth:`Timeline.splices` finds what
-changed by comparing identities. Own messages that are not in the log yet (pending or failed) always stand last.
+Lines that stand in the log are kept in chunks of tuples; a change copies one chunk and the list of chunks, so that
+adding a message to 100,000 others costs a few microseconds, older values stay valid and :meth:`Timeline.splices`
+finds what changed by comparing identities. Own messages that are not in the log yet (pending or failed) always stand
+last.
 """
 
 from bisect import bisect_left, bisect_right

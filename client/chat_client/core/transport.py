@@ -1,6 +1,7 @@
-"""One TCP connection to a server, encrypted unless the server is on this machine. It moves packets and knows no session.
+"""One TCP connection to a server, encrypted unless the server is on this machine. It knows packets, no session.
 
-The server's certificate is compared with the pinned fingerprint after the handshake and before any byte of ours is sent.
+The server's certificate is compared with the pinned fingerprint after the handshake and before any byte of ours is
+sent.
 """
 
 import asyncio
@@ -63,7 +64,8 @@ class Transport:
         """Connect; ``pin`` is the fingerprint that the server must show.
 
         Raises:
-            ConnectError: ``unreachable``, ``timeout``, ``insecure`` (in the clear to another machine), ``untrusted`` (no
+            ConnectError: ``unreachable``, ``timeout``, ``insecure`` (in the clear to another machine), ``untrusted``
+            (no
                 pin; the error tells the fingerprint) or ``wrong_fingerprint``.
         """
         if not address.tls and not address.is_loopback:
