@@ -53,6 +53,8 @@ HELP: Final = {
     "host": "address to listen on",
     "port": "port to listen on, 0 for any free one",
     "insecure": "plain TCP instead of TLS; on loopback only",
+    "tls_cert": "own certificate, a PEM file (default: a self-signed one made at first start)",
+    "tls_key": "key of the own certificate, a PEM file",
     "name": "the server's title for people",
     "registration": "who may register: open, invite or closed",
     "rate_limit": "messages per second of one user, or off",
@@ -86,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(config: Config) -> int:
+    from chat_server.net.tls import TlsError
     from chat_server.server import ChatServer
 
     stopping = threading.Event()
@@ -93,7 +96,7 @@ def _serve(config: Config) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         server = ChatServer(config)
-    except StoreError as error:
+    except (StoreError, TlsError) as error:
         print(f"chat-server: {error}", file=sys.stderr)
         return EXIT_FAILURE
     except OSError as error:
@@ -107,7 +110,10 @@ def _serve(config: Config) -> int:
                 f"no account yet: register the first one, the admin, with the invite {server.first_invite}",
                 file=sys.stderr,
             )
-        print(f"ready tcp {shown}:{port}", flush=True)
+        if server.fingerprint is None:
+            print(f"ready tcp {shown}:{port}", flush=True)
+        else:
+            print(f"ready tls {shown}:{port} sha256:{server.fingerprint}", flush=True)
         stopping.wait()
     return 0
 

@@ -33,6 +33,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 7007
     insecure: bool = False
+    tls_cert: str = ""
+    tls_key: str = ""
     name: Annotated[str, Meta(min_length=1, max_length=64)] = "Team chat"
     registration: Annotated[str, Meta(pattern="^(open|invite|closed)$")] = "invite"
     rate_limit: Annotated[str, Meta(pattern=r"^(off|[0-9]+(\.[0-9]+)?)$")] = "10"

@@ -8,6 +8,7 @@ import secrets
 import sys
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 
@@ -20,6 +21,7 @@ from chat_server.dispatch.dispatcher import Bounds, Dispatcher
 from chat_server.dispatch.peer import News
 from chat_server.net.listener import Listener
 from chat_server.net.loop import IoThread, Patience
+from chat_server.net.tls import Credentials, open_credentials
 from chat_server.passwords import make_passwords
 from chat_server.routing.accounts import mint_invite
 from chat_server.routing.context import Context, Rules
@@ -34,7 +36,7 @@ _JOIN_S: Final = 8.0
 _EXIT_THREAD_DIED: Final = 70
 _FIRST_INVITE_S: Final = 7 * 24 * 3600
 _GC_THRESHOLDS: Final = (50_000, 20, 100)
-"""Routing makes many short-lived objects and no cycles: with the defaults a tenth of the time went into looking for them."""
+"""Routing makes many short-lived objects and no cycles; with the defaults much time went into looking for them."""
 
 
 class ChatServer:
@@ -42,6 +44,7 @@ class ChatServer:
 
     Raises:
         StoreError: the data directory cannot be used; the text says why.
+        TlsError: the certificate or its key cannot be used; the text says why.
         OSError: the address cannot be bound.
     """
 
@@ -70,7 +73,12 @@ class ChatServer:
         self._dispatcher = Dispatcher(
             self._context, self._store, bounds, config.reader_threads, config.hashing_threads, self._stop_io
         )
-        self._io = [IoThread(number, self._dispatcher.inbox, Patience()) for number in range(config.io_threads)]
+        credentials = None if config.insecure else _credentials(config)
+        self.fingerprint = None if credentials is None else credentials.fingerprint
+        """SHA-256 of the certificate, in hex; None without TLS."""
+        self._io = [
+            IoThread(number, self._dispatcher.inbox, Patience(), credentials) for number in range(config.io_threads)
+        ]
         self._listener = Listener(config.host, config.port, self._io, config.max_connections)
 
     @property
@@ -126,6 +134,12 @@ class ChatServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _credentials(config: Config) -> Credentials:
+    if config.tls_cert:
+        return Credentials(Path(config.tls_cert), Path(config.tls_key or config.tls_cert))
+    return open_credentials(config.data_path, config.host)
 
 
 def _new_id() -> str:

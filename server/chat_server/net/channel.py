@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from chat_protocol.connection import ServerConnection
 from chat_server.dispatch.peer import Peer
+from chat_server.net.tls import TlsLayer
 from chat_server.routing.session import Session
 
 if TYPE_CHECKING:
@@ -36,14 +37,25 @@ class Channel(Peer):
         "sock",
         "taken",
         "tells_drained",
+        "tls",
         "unsent",
         "unsent_bytes",
         "was_pinged",
     )
 
-    def __init__(self, outlet: IoThread, sock: socket.socket, address: str, max_frame: int, now: float) -> None:
+    def __init__(
+        self,
+        outlet: IoThread,
+        sock: socket.socket,
+        address: str,
+        max_frame: int,
+        now: float,
+        tls: TlsLayer | None = None,
+    ) -> None:
         super().__init__(outlet, Session(address=address))
         self.sock = sock
+        self.tls = tls
+        """None for a connection in the clear."""
         self.connection = ServerConnection(max_frame)
         self.out: list[bytes] = []
         """What is to be sent at the end of this turn."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from chat_protocol.frames import encode_frame
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import Close, Deliver, Item, News, Order, Resume, Send, Widen
 from chat_server.net.channel import Channel
+from chat_server.net.tls import Credentials, TlsLayer
 from chat_server.net.waker import make_waker
 
 _log = structlog.get_logger("net")
@@ -62,9 +64,10 @@ class Patience(Struct, frozen=True):
 class IoThread(threading.Thread):
     """An I/O thread. ``post``, ``adopt``, ``watch`` and ``stop`` may be called from any thread."""
 
-    def __init__(self, number: int, inbox: Inbox, patience: Patience) -> None:
+    def __init__(self, number: int, inbox: Inbox, patience: Patience, credentials: Credentials | None = None) -> None:
         super().__init__(name=f"io-{number}", daemon=True)
         self._inbox = inbox
+        self._credentials = credentials
         self._patience = patience
         self._selector = selectors.DefaultSelector()
         self._waker = make_waker()
@@ -175,6 +178,11 @@ class IoThread(threading.Thread):
             return
         if channel.is_closing:
             return  # read only so that the last frame is not lost by a reset
+        if channel.tls is not None:
+            decrypted = self._decrypt(channel, channel.tls, data)
+            if not decrypted:
+                return
+            data = decrypted
         channel.last_heard = self._now
         connection = channel.connection
         received = connection.receive_data(data)
@@ -189,6 +197,17 @@ class IoThread(threading.Thread):
                 channel.frame_since = self._now
         else:
             channel.frame_since = 0.0
+
+    def _decrypt(self, channel: Channel, tls: TlsLayer, data: bytes) -> bytes:
+        try:
+            plain, answer = tls.receive(data)
+        except ssl.SSLError as error:
+            _log.info("no TLS", address=channel.session.address, reason=error.reason)
+            self._lose(channel, "no TLS")
+            return b""
+        if answer:
+            self._transmit(channel, answer)
+        return plain
 
     def _pause(self, channel: Channel) -> None:
         """Read nothing more of a connection that asks faster than it is answered, or takes its answers up."""
@@ -299,22 +318,29 @@ class IoThread(threading.Thread):
         if out:
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
-            if channel.is_blocked:
-                self._keep(channel, data)
-                return
-            try:
-                sent = channel.sock.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError as error:
-                self._lose(channel, error.strerror or "write failed")
-                return
-            if sent < len(data):
-                self._block(channel, memoryview(data)[sent:])
-                return
+            if channel.tls is not None:
+                if not channel.tls.is_ready:
+                    self._lose(channel, "no TLS in time")
+                    return
+                data = channel.tls.encrypt(data)
+            self._transmit(channel, data)
+        if not channel.is_blocked and channel in self._channels:
+            self._sent_all(channel)
+
+    def _transmit(self, channel: Channel, data: bytes) -> None:
+        """Give bytes to the socket; what it does not take waits."""
         if channel.is_blocked:
+            self._keep(channel, data)
             return
-        self._sent_all(channel)
+        try:
+            sent = channel.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._lose(channel, error.strerror or "write failed")
+            return
+        if sent < len(data):
+            self._block(channel, memoryview(data)[sent:])
 
     def _keep(self, channel: Channel, data: bytes) -> None:
         """Queue behind what the socket did not take."""
@@ -387,7 +413,8 @@ class IoThread(threading.Thread):
     # ---- opening and closing
 
     def _open(self, sock: socket.socket, address: str) -> None:
-        channel = Channel(self, sock, address, self._patience.max_frame_before_login, self._now)
+        tls = None if self._credentials is None else TlsLayer(self._credentials)
+        channel = Channel(self, sock, address, self._patience.max_frame_before_login, self._now, tls)
         self._channels.add(channel)
         self._selector.register(sock, selectors.EVENT_READ, channel)
         self._tell(News.CONNECTED, channel, None)
