@@ -11,7 +11,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo server test check lint types arch fmt bench replay screenshot snapshots dist clean
+.PHONY: help install demo server test check lint types arch fmt bench replay docs screenshot snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ bench: $(DEV) ## measure a server on this machine
 
 replay: $(DEV) ## post an IRC log through a server and compare what arrives (LOG=file)
 	@$(BIN)/python -m tools.replay $(LOG)
+
+docs: $(DEV) ## write the tables of the documents that follow from the code
+	@$(BIN)/python -m tools.tables
 
 screenshot: $(DEV) ## draw docs/screenshot.svg anew
 	@$(BIN)/python -m chat_client.tui.screenshot docs/screenshot.svg

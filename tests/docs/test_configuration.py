@@ -1,72 +1,18 @@
-"""docs/configuration.md tells every setting with its flag, variable, type, default and bounds, and no other."""
+"""What docs/configuration.md tells about the sources of settings is so (its tables: see test_tables.py)."""
 
 from __future__ import annotations
 
-import ast
-import inspect
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
 
-from chat_client.core.config import ClientConfig
-from chat_server.cli import HELP
-from chat_server.config import ENVIRONMENT_PREFIX, Config, ConfigError, load
+from chat_server.config import ConfigError, load
 from tests.docs import spec
 
 CONFIGURATION = spec.ROOT / "docs" / "configuration.md"
-
-
-def explained(struct: type[Struct]) -> dict[str, str]:
-    """The docstrings below the fields of ``struct``, each on one line."""
-    (definition,) = ast.parse(inspect.getsource(struct)).body
-    assert isinstance(definition, ast.ClassDef)
-    found: dict[str, str] = {}
-    for field, text in zip(definition.body, definition.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            found[ast.unparse(field.target)] = (
-                inspect.cleandoc(str(text.value.value)).replace("\n", " ").replace("``", "`")
-            )
-    return found
-
-
-def test_settings_are_described() -> None:
-    """The table is the fields of Config, in order, with the help of the command line."""
-    expected = [
-        [
-            f"`{row.name}`",
-            f"`--{row.name.replace('_', '-')}`",
-            f"`{ENVIRONMENT_PREFIX}{row.name.upper()}`",
-            row.type,
-            row.presence.removeprefix("default "),
-            row.bounds,
-            HELP[row.name],
-        ]
-        for row in spec.describe(Config)
-    ]
-
-    assert spec.table(CONFIGURATION, "key") == expected
-
-
-def test_settings_of_clients_are_described() -> None:
-    """The table is the fields of ClientConfig, in order, with their docstrings."""
-    meanings = explained(ClientConfig)
-    expected = [
-        [
-            f"`{row.name}`",
-            "" if row.name == "keys" else f"`CHAT_CLIENT_{row.name.upper()}`",
-            row.type,
-            row.presence.removeprefix("default "),
-            row.bounds,
-            meanings[row.name],
-        ]
-        for row in spec.describe(ClientConfig)
-    ]
-
-    assert spec.table(CONFIGURATION, "setting") == expected
 
 
 def test_help_names_every_flag() -> None:
