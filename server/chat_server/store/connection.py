@@ -35,13 +35,13 @@ _WRITER: Final[tuple[Pragma, ...]] = (
     ("secure_delete", "ON", 1),
     ("journal_size_limit", str(64 * 2**20), 64 * 2**20),
     ("wal_autocheckpoint", "4000", 4000),
-    ("cache_size", "-65536", -65536),
+    ("cache_size", "-32768", -32768),
 )
 
 _READER: Final[tuple[Pragma, ...]] = (
     ("query_only", "ON", 1),
     ("wal_autocheckpoint", "0", 0),
-    ("cache_size", "-16384", -16384),
+    ("cache_size", "-32768", -32768),
 )
 
 FULL: Final[Pragma] = ("synchronous", "FULL", 2)

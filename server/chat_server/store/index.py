@@ -116,9 +116,7 @@ class Index:
             if events:
                 self._follow(events)
                 return True
-            if self._forget_doomed():
-                return True
-            return False
+            return self._forget_doomed()
         except sqlite3.Error as error:
             self._rollback()
             failure = translated(error)

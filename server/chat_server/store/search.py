@@ -38,7 +38,7 @@ _ROWS: Final = (
 _BY_ID: Final = _ROWS.format("id IN (SELECT value FROM json_each(?))")
 _TAIL: Final = _ROWS.format("id > ? AND id < ?")
 _EDITED_IN_TAIL: Final = (
-    "SELECT DISTINCT t.id FROM event e JOIN event t ON t.message_id = e.target"
+    "SELECT DISTINCT t.id FROM event e CROSS JOIN event t ON t.message_id = e.target"
     f" WHERE e.id > ?1 AND e.kind = {records.EDITED} AND t.id <= ?1 AND t.id < ?2"
 )
 _NEWEST_OF: Final = (

@@ -1,8 +1,8 @@
 """What people search for and what is found: folding, splitting into tokens, matching, snippets. Pure.
 
 A message is indexed as its tokens: words, and where a script writes without spaces (or a character means a word by
-itself) every pair of neighbours. A query term is split in the same way, so that the index offers every message that may match;
-:meth:`Query.matches` decides, by looking for the term as it was written, whatever its signs.
+itself) every pair of neighbours. A query term is split in the same way, so that the index offers every message that
+may match; :meth:`Query.matches` decides, by looking for the term as it was written, whatever its signs.
 """
 
 from __future__ import annotations
