@@ -253,7 +253,7 @@ from chat_client.core.addresses import ServerAddress
 from chat_client.core.client import ChatClient
 from chat_client.core.profile import Profile
 
-async def main(port, directory, first, count):
+async def main(port, directory, run, count):
     account = Account(ServerAddress("127.0.0.1", port, tls=False), "writer")
     credentials = Credentials("correct horse")
     async with ChatClient(account, Profile(Path(directory)), credentials=credentials) as client:
@@ -261,8 +261,8 @@ async def main(port, directory, first, count):
         async for state in client.changes():
             if state.link.synced:
                 break
-        for number in range(first, first + count):
-            await client.submit("#ops", f"n{number}")
+        for number in range(count):
+            await client.submit("#ops", f"run {run} {number}")
             print(number, flush=True)
         async for state in client.changes():
             if not state.queued:
@@ -282,31 +282,30 @@ async def test_killed_client_sends_what_it_promised(clients: Clients, tmp_path: 
     await writer.join("ops")
     await writer.__aexit__(None, None, None)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("protocol", "client"))}
-    promised = -1
 
-    async def run(first: int, count: int, kill_after: int | None) -> int:
+    async def run(run: int, count: int, kill_after: int | None) -> list[tuple[int, int]]:
+        """Start a writer, kill it after so many promises, and return what it promised."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", WRITER, str(clients.address.port), str(tmp_path / "writer"), str(first), str(count),
+            sys.executable, "-c", WRITER, str(clients.address.port), str(tmp_path / "writer"), str(run), str(count),
             env=environment, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout is not None
-        last = first - 1
+        kept = []
         while line := await process.stdout.readline():
-            last = int(line)
-            if kill_after is not None and last >= first + kill_after:
+            kept.append((run, int(line)))
+            if len(kept) - 1 == kill_after:
                 process.send_signal(signal.SIGKILL)
-                kill_after = None
         await process.wait()
-        return last
+        return kept
 
-    for kill_after in (0, 3, 17, 40):
-        promised = await run(promised + 1, 100, kill_after)
-    promised = await run(promised + 1, 5, None)
-    await until(lambda: texts(reader)[-1:] == [f"n{promised}"])
-    shown = [text for text in texts(reader) if text.startswith("n") and text[1:].isdecimal()]
-    assert len(shown) == len(set(shown))
-    # A number whose promise was cut off by the kill may be there or not, and is written anew then: as another message.
-    assert set(shown) >= {f"n{number}" for number in range(promised + 1)}
+    promised = []
+    for number, kill_after in enumerate((0, 3, 17, 40)):
+        promised += await run(number, 100, kill_after)
+    promised += await run(4, 5, None)
+    await until(lambda: texts(reader)[-1:] == ["run 4 4"])
+    shown = [tuple(map(int, text.split()[1:])) for text in texts(reader) if text.startswith("run")]
+    assert shown == sorted(set(shown))
+    assert set(promised) <= set(shown)
 
 
 async def test_certificate_is_pinned(start_server: StartServer, tmp_path: Path) -> None:
