@@ -85,6 +85,7 @@ def test_longest_frame_after_login(people: People) -> None:
     assert client.answer(900)["type"] == "pong"
 
 
+@pytest.mark.long
 def test_login_in_time(people: People) -> None:
     """A connection that does not log in within 10 s is closed with ``bad_frame`` (protocol.md 1)."""
     client = people.visitor()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import StartServer
 from tests.support.people import (
     People,
@@ -64,6 +66,7 @@ def test_slow_reader_gets_everything(start_server: StartServer) -> None:
     people.close()
 
 
+@pytest.mark.long
 def test_reader_that_never_reads(start_server: StartServer) -> None:
     """Who reads nothing is disconnected after all retries; nothing is lost, they resume (protocol.md 1, 5)."""
     people = People(start_server().address)
@@ -78,6 +81,8 @@ def test_reader_that_never_reads(start_server: StartServer) -> None:
     frames = until_closed(slow)
     got = walk(first - 1, [frame for frame in frames if frame.get("conversation") == conversation])
     assert len(got) < MESSAGES
+    statistics = alice.request("stats")
+    assert statistics.get("stats", statistics)["retried"] >= 3
     again = people.again(slow)
     told, pushes = catch_up(
         again, conversation, cursors={conversation: got[-1]["seq"] if got else first - 1}, limit=None
