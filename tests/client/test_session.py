@@ -105,6 +105,8 @@ class Rig:
         self.note(self.session.receive(taken, self.now_ms))
 
     def settle(self) -> None:
+        """Let everything arrive; from now on the server refuses nothing."""
+        self.model.refusing = 0.0
         for _ in range(400):
             self.pump()
             if not (self.up or self.down or len(self.queue)):

@@ -274,10 +274,14 @@ class ChatClient(Histories):
                 "disk", f"nothing was sent, {self.profile.directory} cannot be written ({error}): free some space"
             ) from None
         self._queue.add(item)
-        self._failed.pop(item.message_id, None)
+        happened = (
+            [events.MessageDiscarded(item.conversation, item.message_id)]
+            if self._failed.pop(item.message_id, None)
+            else []
+        )
         if item.kind == "message":
             self._typing.sent(item.conversation)
-            self.apply([self._queued(item)])
+            self.apply([*happened, self._queued(item)])
         self._pump()
 
     async def retry(self, message_id: str) -> None:

@@ -103,6 +103,9 @@ def arrived(conversation: Conversation, event: events.Arrived, me: str) -> Conve
     if not new:
         return conversation
     timeline = conversation.timeline
+    if new[0].seq > conversation.cursor + 1 and not timeline.first_seq:
+        # A conversation that was not known begins in the middle of its log.
+        conversation = replace(conversation, loaded_from=new[0].seq, has_older=True)
     if timeline.pending:
         for entry in new:
             if entry.sender == me:
@@ -198,10 +201,10 @@ def _loaded(conversation: Conversation, event: events.HistoryLoaded, me: str) ->
 
 def _queued(conversation: Conversation, event: events.MessageQueued) -> Conversation:
     """Show a message that waits to be sent, as the last one."""
-    rest = conversation.timeline.without_pending(event.message.message_id)
+    timeline = conversation.timeline
     changed = replace(
         conversation,
-        timeline=rest.with_pending((*rest.pending, event.message)),
+        timeline=timeline.with_pending((*timeline.pending, event.message)),
         last_timestamp_ms=max(conversation.last_timestamp_ms, event.message.timestamp_ms),
         sent_in_visit=conversation.sent_in_visit or conversation.visit_read_seq is not None,
     )

@@ -194,6 +194,8 @@ class Engine(Requests):
             RequestError: The server said no (``bad_credentials``, ``name_taken``, ``registration_closed``,
                 ``bad_invite``, …), or there is no connection.
         """
+        if self.state.link.status == "online":
+            raise RequestError("wrong_state", f"{self.state.me} is logged in already: /logout first")
         self._credentials = credentials
         self._signing_in = asyncio.get_running_loop().create_future()
         self._wake.set()

@@ -141,7 +141,7 @@ class HistoryLoaded(Struct, frozen=True):
 
 
 class MessageQueued(Struct, frozen=True):
-    """The outbox has a message on disk."""
+    """The outbox has a message on disk; one that is tried again was discarded before."""
 
     conversation: str
     message: Message

@@ -4,11 +4,13 @@ The rule above all: the read marker passes a message of somebody else only if th
 user read it on another device, or if the user said so (/read).
 """
 
+from itertools import takewhile
+
 from msgspec.structs import replace
 
 from chat_client.core.lines import is_unread
 from chat_client.core.state import Conversation, Message
-from chat_client.core.timeline import Gap
+from chat_client.core.timeline import Gap, Line
 
 __all__ = ["arrived_unseen", "enter", "leave", "mark_all", "mark_to", "place_line", "settle", "show"]
 
@@ -62,22 +64,22 @@ def mark_to(conversation: Conversation, seq: int) -> Conversation:
         return conversation
     if seq >= conversation.last_seq:
         return replace(conversation, read_seq=seq, unread=0, mentions=0, seen=_above(conversation, seq))
-    after = list(conversation.timeline.after(seq))
-    if any(isinstance(line, Gap) and line.loadable for line in after) or conversation.loaded_from > seq + 1:
-        # Not all that is left is loaded: take off what was read instead of counting what is left.
-        read = [
-            line
-            for line in conversation.timeline.after(conversation.read_seq)
-            if line.seq <= seq and is_unread(line) and isinstance(line, Message)
-        ]
-        unread = max(0, conversation.unread - len(read))
-        mentions = max(0, conversation.mentions - sum(line.mentions_me for line in read))
+    read = list(takewhile(lambda line: line.seq <= seq, conversation.timeline.after(conversation.read_seq)))
+    if conversation.loaded_from > conversation.read_seq + 1 or any(map(_is_unloaded, read)):
+        # Not all that was read is loaded (it was read elsewhere): count what is left.
+        left = [line for line in conversation.timeline.after(seq) if isinstance(line, Message) and is_unread(line)]
+        unread, mentions = len(left), sum(line.mentions_me for line in left)
     else:
-        left = [line for line in after if is_unread(line) and isinstance(line, Message)]
-        unread, mentions = len(left), sum(line.mentions_me and not line.deleted for line in left)
+        own = [line for line in read if isinstance(line, Message) and is_unread(line)]
+        unread = max(0, conversation.unread - len(own))
+        mentions = max(0, conversation.mentions - sum(line.mentions_me for line in own))
     return replace(
         conversation, read_seq=seq, unread=unread, mentions=min(mentions, unread), seen=_above(conversation, seq)
     )
+
+
+def _is_unloaded(line: Line) -> bool:
+    return isinstance(line, Gap) and line.loadable
 
 
 def _above(conversation: Conversation, seq: int) -> tuple[tuple[int, int], ...]:

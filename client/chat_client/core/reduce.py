@@ -1,6 +1,7 @@
 """The only place where the client's state changes: one event in, the next state out. Pure: no clock, no I/O."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -28,7 +29,10 @@ def reduce(state: ClientState, event: Event) -> ClientState:
             return _arrived(state, event)
         case events.MessageQueued() | events.DraftChanged() if event.conversation not in state.conversations:
             return reduce(_put(state, conversations.fresh(event.conversation)), event)
-        case events.MessageQueued() | events.MessageWaits() | events.MessageFailed() | events.MessageDiscarded():
+        case events.MessageQueued():
+            more = event.message.status == "pending"
+            return replace(_in_conversation(state, event), queued=state.queued + more)
+        case events.MessageWaits() | events.MessageFailed() | events.MessageDiscarded():
             return _count_queue(_in_conversation(state, event))
         case (
             events.Restored()
@@ -181,12 +185,20 @@ def _arrived(state: ClientState, event: events.Arrived) -> ClientState:
     if state.current == event.conversation and not state.focused:
         after = reading.arrived_unseen(after)
     state = _put(state, after)
-    if before.timeline.pending:
-        state = _count_queue(state)
+    gone = len(before.timeline.pending) - len(after.timeline.pending)
+    if gone:
+        state = replace(state, queued=state.queued - _pending_among(before, event, gone))
     if not looking and not after.muted and state.presence != "dnd":
         for kind, line in conversations.alerts(before, after):
             state = _notice(state, kind, line.content, after.name, line.seq, line.sender_name)
     return _names(state, event)
+
+
+def _pending_among(before: Conversation, event: events.Arrived, gone: int) -> int:
+    """Return how many of the ``gone`` own messages that arrived counted as queued; the first ones, as a rule."""
+    ids = {entry.message_id for entry in event.events}
+    found = (message for message in before.timeline.pending if message.message_id in ids)
+    return sum(message.status == "pending" for message in islice(found, gone))
 
 
 def _names(state: ClientState, event: events.Arrived) -> ClientState:

@@ -15,7 +15,8 @@ from chat_client.core.answers import presence_of
 from chat_client.core.events import Acked, Arrived, Event, Skipped
 from chat_client.core.sending import Outgoing, SendQueue
 from chat_client.core.sequence import Sequence
-from chat_client.core.text import safe_line
+from chat_client.core.state import PresenceState
+from chat_client.core.text import Safe, safe_line
 from chat_protocol import packets
 from chat_protocol.errors import TRANSIENT
 from chat_protocol.names import Kind, kind_of, mentioned, user_name
@@ -164,8 +165,7 @@ class Session:
                 until = now_ms + TYPING_SHOWN_MS
                 step.events.append(events.TypingReceived(packet.conversation, packet.user, until))
             case packets.PresenceNow():
-                person = (packet.user, presence_of(packet.state), safe_line(packet.text))
-                step.events.append(events.PresenceReceived((person,)))
+                _add_presence(step, (packet.user, presence_of(packet.state), safe_line(packet.text)))
             case packets.Ping():
                 step.sends.append(packets.Pong(packet.id))
             case _:
@@ -324,6 +324,15 @@ class Session:
         if entry.cursor > sequence.cursor:
             # Joined again: what happened meanwhile is not pushed, but may be there for the asking.
             self._pass_on(sequence, sequence.skip(sequence.cursor + 1, entry.cursor, "limit"), step)
+
+
+def _add_presence(step: Step, person: tuple[str, PresenceState, Safe]) -> None:
+    """Gather presences that come one after another: each change of the state copies the table of people."""
+    last = step.events[-1] if step.events else None
+    if isinstance(last, events.PresenceReceived):
+        step.events[-1] = events.PresenceReceived((*last.people, person))
+    else:
+        step.events.append(events.PresenceReceived((person,)))
 
 
 @lru_cache(maxsize=4_096)

@@ -281,6 +281,8 @@ class Timeline:
 
     def without_pending(self, message_id: str) -> "Timeline":
         """Return the timeline without the waiting message ``message_id``; itself if there is none."""
+        if self.pending and self.pending[0].message_id == message_id:  # acks come in order
+            return self.with_pending(self.pending[1:])
         rest = tuple(message for message in self.pending if message.message_id != message_id)
         return self if len(rest) == len(self.pending) else self.with_pending(rest)
 
