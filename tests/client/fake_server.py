@@ -57,7 +57,7 @@ class FakeServer:
         """Codes with ``retry_after_ms`` for the next posts; while one is due, posts behind it get ``retry_order``."""
         self.swallow_acks = 0
         """So many acks are not sent: the connection is cut instead, after the event is in the log."""
-        self.history_limit = 1_000
+        self.fail_syncs = 0
         self.groups = {"#ops"}
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -240,6 +240,10 @@ class FakeServer:
 
     def _sync(self, connection: FakeConnection, packet: packets.Sync) -> None:
         user = connection.user
+        if self.fail_syncs:
+            self.fail_syncs -= 1
+            connection.send(packets.Error("internal", "a fault of the server's own", packet.id, incident="1f"))
+            return
         same = packet.epoch == self.epoch
         names = [
             *sorted(self.groups),

@@ -164,6 +164,16 @@ async def test_long_absence_leaves_a_gap_that_can_be_filled(server: FakeServer, 
     assert texts(alice) == ["first", *(f"b{number}" for number in range(500))]
 
 
+async def test_failed_sync_is_tried_again(server: FakeServer, start: Start) -> None:
+    """A server that cannot tell what was missed is asked again on another connection (protocol.md 1)."""
+    server.fail_syncs = 1
+    server.post("#ops", "bob", "hi")
+    alice = await start()
+    await until(lambda: texts(alice) == ["hi"])
+
+    assert server.count(packets.Sync) == 2
+
+
 async def test_start_without_a_server_shows_the_cache(server: FakeServer, start: Start) -> None:
     """The client starts offline from its files: conversations, lines, unread, drafts, search."""
     alice = await start("alice")

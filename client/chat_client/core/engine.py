@@ -302,6 +302,12 @@ class Engine(Requests):
         if self._signing_in is not None and not self._signing_in.done():
             self._signing_in.set_result(None)
         self._signing_in = None
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                while not session.is_synced:
+                    self._carry_out(session.receive(await transport.receive(), self._clock_ms()))
+        except TimeoutError:
+            raise ConnectError("timeout", "the server did not tell in time what was missed") from None
         while True:
             self._carry_out(session.receive(await transport.receive(), self._clock_ms()))
 
@@ -325,6 +331,8 @@ class Engine(Requests):
         for request, answer in step.answers:
             if isinstance(answer, packets.Synced):
                 self.synced()
+            elif isinstance(request, packets.Sync) and isinstance(answer, packets.Error):
+                raise refusal(answer)  # without it nothing else works: try again on another connection
             waiter = self._waiters.pop(request.id, None)
             if waiter is not None and not waiter.done():
                 waiter.set_result(answer)
