@@ -38,7 +38,7 @@ server: $(RUN) ## a server on this machine, in the foreground, with its data in 
 	@$(BIN)/chat-server --data-dir .demo --insecure --registration open
 
 test: $(DEV) ## all tests (TEST=path for some of them, JOBS=0 for one process)
-	@$(BIN)/python -m pytest -n $(JOBS) $(TEST)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TEST)
 
 check: lint types arch test ## what has to pass before a commit: lint, types, arch, test
 

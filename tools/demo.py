@@ -1,6 +1,7 @@
 """A server on this machine with somebody on it, and the TUI in front: to look around, alone or in two terminals.
 
-Everything lies in ``.demo/try`` and is made anew each time. The server ends with the TUI, however that ends.
+Everything lies in ``.demo/try`` (``CHAT_DEMO_DIR`` names another folder) and is made anew each time. The server ends
+with the TUI, however that ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from types import FrameType
 from tests.support.wire import Client
 from tools.local_server import ROOT, NoServer, command, end_with_parent, local_server
 
-FOLDER = ROOT / ".demo" / "try"
+FOLDER = Path(os.environ.get("CHAT_DEMO_DIR", ROOT / ".demo" / "try"))
 YOU, GUEST, GUIDE = "you", "guest", "guide"
 GROUP = "lobby"
 
@@ -34,14 +35,14 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    password_file = FOLDER / "password"
-    password_file.touch(mode=0o600)
-    password_file.write_text(secrets.token_urlsafe(16) + "\n", encoding="utf-8")
+    password = secrets.token_urlsafe(16)
+    print("starting a server on this machine …", flush=True)
     try:
         with local_server(FOLDER / "data", "--name", "Demo", "--rate-limit", "off") as (host, port):
-            furnish(host, port, password_file.read_text(encoding="utf-8").strip())
-            status = _show(f"tcp://{host}:{port}", password_file)
+            furnish(host, port, password)
+            for user in (YOU, GUEST):
+                _log_in(user, f"{host}:{port}", password)
+            status = _show()
     except NoServer as error:
         print(error, file=sys.stderr)
         return 1
@@ -53,34 +54,36 @@ def _leave(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def face(name: str, user: str, address: str, password_file: Path) -> list[str]:
-    """The command that opens ``chat-tui`` or ``chat-cli`` as ``user``, as short as it can be typed in this folder."""
-    return [name, "--server", address, "--user", user, "--password-file", str(password_file)]
-
-
 def furnish(host: str, port: int, password: str) -> None:
-    """Make the three accounts and a group in which the guide tells what there is to do."""
-    with _connected(host, port) as guide, _connected(host, port) as you, _connected(host, port) as guest:
-        you.register(YOU, password, display_name="You")
+    """Make the three accounts, and a group in which the guide tells what there is to do."""
+    with _connected(host, port) as you, _connected(host, port) as guide, _connected(host, port) as guest:
+        you.register(YOU, password, display_name="You")  # the first one: the admin
         guide.register(GUIDE, password, display_name="Guide")
         guest.register(GUEST, password, display_name="Guest")
         you.request("create_group", group=GROUP, title="Lobby")
+        you.request("set_topic", group=GROUP, text="Try things out: nothing here is kept")
         for client in (guide, guest):
             client.request("join", group=GROUP)
-        you.request("set_topic", group=GROUP, text="Try things out: nothing here is kept")
-        for number, text in enumerate(welcome(f"tcp://{host}:{port}"), start=1):
+        for number, text in enumerate(welcome(), start=1):
             guide.request("group_message", group=GROUP, message_id=f"demo-{number}", content=text)
 
 
-def welcome(address: str) -> list[str]:
+def welcome() -> list[str]:
     """What the guide says."""
-    relative = Path(command("chat-tui")).relative_to(ROOT), (FOLDER / "password").relative_to(ROOT)
-    join = " ".join(face(str(relative[0]), GUEST, address, relative[1]))
     return [
-        "Welcome! You are the admin of this server, which runs on your machine only and ends when you leave.",
-        f"To join from a second terminal, in this folder:\n```\n{join}\n```",
-        "/help lists the commands. Enter sends, /quit leaves.",
+        "Welcome! You are the admin of this server. It runs on this machine only and ends when you leave.",
+        f"A second person joins from another terminal, in the folder of the project:\n```\n{join_command()}\n```",
+        "A line that begins with / is a command, /help lists them all. /quit leaves.",
     ]
+
+
+def join_command() -> str:
+    """The one command with which a second terminal joins, as short as it is in the folder of the project."""
+    return f"CHAT_DATA_DIR={_shown(FOLDER / GUEST)} {_shown(Path(command('chat-tui')))}"
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 @contextmanager
@@ -91,11 +94,17 @@ def _connected(host: str, port: int) -> Iterator[Client]:
         yield client
 
 
-def _show(address: str, password_file: Path) -> int:
-    """Run the TUI in this terminal until it ends."""
+def _log_in(user: str, address: str, password: str) -> None:
+    """Leave a session of ``user`` in a profile of its own, so that a client there starts without a question."""
+    arguments = [command("chat-cli"), "login", "--server", address, "--insecure", "--user", user]
+    environment = os.environ | {"CHAT_DATA_DIR": str(FOLDER / user)}
+    subprocess.run(arguments, env=environment, input=f"{password}\n", text=True, stdout=subprocess.DEVNULL, check=True)
+
+
+def _show() -> int:
+    """Run the TUI in this terminal until it ends; its exit status."""
     environment = os.environ | {"CHAT_DATA_DIR": str(FOLDER / YOU)}
-    arguments = face(command("chat-tui"), YOU, address, password_file)
-    tui = subprocess.Popen(arguments, env=environment, preexec_fn=_in_tui)  # noqa: PLW1509 - this process has one thread
+    tui = subprocess.Popen([command("chat-tui")], env=environment, preexec_fn=end_with_parent)  # noqa: PLW1509 - one thread
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the TUI
     try:
         return tui.wait()
@@ -103,10 +112,6 @@ def _show(address: str, password_file: Path) -> int:
         if tui.poll() is None:
             tui.terminate()  # it sets the terminal right
             tui.wait()
-
-
-def _in_tui() -> None:
-    end_with_parent()
 
 
 if __name__ == "__main__":
