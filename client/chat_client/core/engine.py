@@ -20,7 +20,7 @@ from chat_client.core.ids import uuid7
 from chat_client.core.keeper import Change, Keeper
 from chat_client.core.profile import Profile
 from chat_client.core.publisher import Publisher
-from chat_client.core.receipts import Coalesced
+from chat_client.core.receipts import Coalesced, ReadMarkers
 from chat_client.core.reduce import reduce_all
 from chat_client.core.requests import Requests
 from chat_client.core.sending import Outgoing, SendQueue, backoff_ms
@@ -73,7 +73,7 @@ class Engine(Requests):
         self._session: Session | None = None
         self._receipts = Coalesced()
         self._waiters: dict[int, asyncio.Future[packets.Packet]] = {}
-        self._told_read: dict[str, int] = {}
+        self._reads = ReadMarkers()
         self._is_read_planned = False
         self._wake = asyncio.Event()
         self._signing_in: asyncio.Future[None] | None = None
@@ -108,8 +108,8 @@ class Engine(Requests):
         if future is not None:
             arrived = change.arrived
             asyncio.wrap_future(future).add_done_callback(lambda done: self._kept(done, arrived))
-        if before.conversations is not after.conversations:
-            self._note_reads(before, after)
+        if any(isinstance(event, events.Shown | events.MarkedRead) for event in happened):
+            self._note_reads(after)
 
     def _kept(self, done: "asyncio.Future[None]", arrived: dict[str, int]) -> None:
         if done.cancelled():
@@ -128,14 +128,10 @@ class Engine(Requests):
         """Tell the user something once; ``kind`` is ``info`` or ``error``."""
         self.apply([events.NoticeAdded("error" if kind == "error" else "info", safe_line(text), conversation)])
 
-    def _note_reads(self, before: ClientState, after: ClientState) -> None:
+    def _note_reads(self, after: ClientState) -> None:
         """Plan to tell the server what was read here."""
-        moved = any(
-            entry.read_seq > self._told_read.get(name, 0)
-            for name, entry in after.conversations.items()
-            if before.conversations.get(name) is not entry
-        )
-        if moved and self._session is not None and self._session.is_synced and not self._is_read_planned:
+        is_synced = self._session is not None and self._session.is_synced
+        if is_synced and not self._is_read_planned and self._reads.untold(after.conversations):
             self._is_read_planned = True
             asyncio.get_running_loop().call_later(READ_DELAY_S, self._tell_reads)
 
@@ -144,12 +140,8 @@ class Engine(Requests):
         session, transport = self._session, self._transport
         if session is None or transport is None or not session.is_synced:
             return
-        moved: list[packets.Packet] = []
-        for name, entry in self.state.conversations.items():
-            if entry.read_seq > self._told_read.get(name, 0):
-                self._told_read[name] = entry.read_seq
-                moved.append(session.request(packets.Read, conversation=name, seq=entry.read_seq))
-        transport.send(moved)
+        moved = self._reads.take(self.state.conversations)
+        transport.send([session.request(packets.Read, conversation=name, seq=seq) for name, seq in moved])
 
     # ---- Running ----------------------------------------------------------------------------------------------------
 
@@ -296,7 +288,7 @@ class Engine(Requests):
         session = Session(opened.user, opened.display_name, self.state.epoch, cursors, self._queue)
         self._session = session
         self._receipts = Coalesced()
-        self._told_read = {}
+        self._reads = ReadMarkers()
         self.apply([events.LinkChanged(Link("online"))])
         transport.send([session.sync(SYNC_LIMIT)])
         if self._signing_in is not None and not self._signing_in.done():
@@ -322,7 +314,7 @@ class Engine(Requests):
             happened.append(self._failure(item, reason))
         if happened or step.confirmed or failed:
             for event in happened:
-                self._note_told(event)
+                self._reads.note(event, self.state.me)
             self.apply(happened, step.confirmed, failed)
         if step.closing is not None:
             self._closing = step.closing
@@ -344,19 +336,6 @@ class Engine(Requests):
             self._failed[item.message_id] = item
             return events.MessageFailed(item.conversation, item.message_id, reason)
         return events.NoticeAdded("error", safe_line(f"the {item.kind} was refused: {reason}"), item.conversation)
-
-    def _note_told(self, event: Event) -> None:
-        """Remember how far the server knows what was read."""
-        match event:
-            case events.Synced(_, entries):
-                self._told_read = {entry.conversation: entry.read_seq for entry in entries}
-            case events.EntryChanged(entry):
-                known = self._told_read.get(entry.conversation, 0)
-                self._told_read[entry.conversation] = max(entry.read_seq, known)
-            case events.ReadReceived(conversation, user, seq) if user == self.state.me:
-                self._told_read[conversation] = max(seq, self._told_read.get(conversation, 0))
-            case _:
-                pass
 
     def synced(self) -> None:
         """Do what follows from being up to date; extended by the client."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 from msgspec import Struct
@@ -17,6 +17,9 @@ from chat_client.core.state import ClientState, Conversation, Person
 __all__ = ["Change", "Keeper"]
 
 _log = logging.getLogger(__name__)
+
+_ABOUT_MANY = (events.Restored, events.Synced, events.EpochReplaced, events.EntryChanged, events.ConversationOpened)
+"""Events that change conversations which they do not name in ``conversation``."""
 
 
 class Change(Struct, frozen=True):
@@ -117,10 +120,14 @@ def _changed_conversations(change: Change) -> list[Conversation]:
     before, after = change.before.conversations, change.after.conversations
     if before is after:
         return []
+    touched: Iterable[str] = after
+    if not any(isinstance(event, _ABOUT_MANY) for event in change.happened):
+        touched = {name for event in change.happened if isinstance(name := getattr(event, "conversation", None), str)}
+    entries = [entry for name in touched if (entry := after.get(name)) is not None]
     return [
         entry
-        for name, entry in after.items()
-        if (known := before.get(name)) is not entry and (known is None or _row(known) != _row(entry))
+        for entry in entries
+        if (known := before.get(entry.name)) is not entry and (known is None or _row(known) != _row(entry))
     ]
 
 
