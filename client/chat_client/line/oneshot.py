@@ -1,0 +1,303 @@
+"""The commands that ask once and end: send, list, history, search, stats."""
+
+import asyncio
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from chat_client.core.answers import Recipient
+from chat_client.core.config import load_config
+from chat_client.core.errors import RequestError
+from chat_client.core.state import ClientState, Conversation, Message, kind_of
+from chat_client.core.text import safe_line
+from chat_client.line.codes import FAILED, NOT_YET, OK, UNREACHABLE, USAGE, CommandError
+from chat_client.line.printer import Look, event_lines, line_lines, plain
+from chat_client.line.reader import newest
+from chat_client.line.script import PATIENCE_S, ScriptClient, connected
+from chat_client.line.setup import profile_of, require_account
+from chat_protocol.names import group_name, user_name
+
+__all__ = ["conversation_named", "history", "known_conversation", "list_conversations", "search", "send", "stats"]
+
+RECEIPT_PAUSE_S: Final = 0.25
+_READ: Final = {"delivered": ("delivered", "read"), "read": ("read",)}
+
+
+def conversation_named(text: str) -> str:
+    """Return the conversation for a name as a script writes it; without a mark it is a group (a shell eats ``#``).
+
+    Raises:
+        CommandError: It is none.
+    """
+    name = text if text[:1] in ("#", "@", "!") else f"#{text}"
+    try:
+        kind = kind_of(name)
+        if kind in ("group", "private"):
+            return name[0] + (group_name(name[1:]) if kind == "group" else user_name(name[1:]))
+    except ValueError as error:
+        raise CommandError(USAGE, f"{safe_line(text)!r} is no conversation: {error}") from None
+    return name
+
+
+def known_conversation(state: ClientState, name: str) -> Conversation | None:
+    """Return a conversation; None for a private chat that does not exist yet.
+
+    Raises:
+        CommandError: It is a group that is not one of the user's.
+    """
+    entry = state.conversations.get(name)
+    if name.startswith("#") and (entry is None or entry.role is None):
+        raise CommandError(FAILED, f"{name} is not one of your groups: join it first (chat-cli, then /join {name})")
+    return entry
+
+
+def _put(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _put_json(value: Mapping[Any, Any]) -> None:
+    _put(json.dumps(value))
+
+
+# ---- send ----------------------------------------------------------------------------------------------------------
+
+
+def send(arguments: Namespace) -> int:
+    """Send a message and wait until it is on the server's disk, or farther."""
+    conversation = conversation_named(arguments.conversation)
+    if conversation[0] == "!":
+        raise CommandError(USAGE, f"{conversation} is for reading: send to a '#group' or a @user")
+    text = " ".join(arguments.text) if arguments.text else _standard_input()
+    return asyncio.run(_send(arguments, conversation, text))
+
+
+def _standard_input() -> str:
+    if sys.stdin.isatty():
+        sys.stderr.write("chat-cli send: type the text, ctrl-d on an empty line sends it\n")
+    return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
+
+
+async def _send(arguments: Namespace, conversation: str, text: str) -> int:
+    profile = profile_of(arguments)
+    account = require_account(arguments, profile)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + (PATIENCE_S if arguments.timeout is None else arguments.timeout)
+    async with connected(account, profile) as client:
+        try:
+            message_id = await client.post(conversation, text, arguments.id)
+        except RequestError as error:
+            raise CommandError(FAILED, f"nothing was sent: {error.message}") from None
+        message = await acknowledged(client, conversation, message_id, arguments.timeout)
+        if arguments.json:
+            _put_json(_ack(conversation, message))
+        if arguments.wait == "stored":
+            return OK
+        return await _wait_for_recipients(client, conversation, message, arguments.wait, deadline)
+
+
+async def acknowledged(client: ScriptClient, conversation: str, message_id: str, timeout_s: float | None) -> Message:
+    """Wait until a posted message stands in the log, which means: on the server's disk.
+
+    Raises:
+        CommandError: It was refused and is thrown away, or there is no ack yet and it stays queued.
+    """
+
+    def find(state: ClientState) -> Message | None:
+        entry = state.conversations.get(conversation)
+        line = entry.timeline.by_id(message_id) if entry is not None else None
+        return line if isinstance(line, Message) else None
+
+    def is_settled(state: ClientState) -> bool:
+        message = find(state)
+        return message is not None and message.status != "pending"
+
+    kept = "the message is queued and goes out with the next run of chat-cli or chat-tui"
+    try:
+        await client.ready(timeout_s)
+    except CommandError as error:
+        if is_settled(client.state):
+            raise AssertionError("a message was sent without a connection") from error
+        raise CommandError(error.code, f"{error}: {kept}") from None
+    await client.wait_for(is_settled, PATIENCE_S if timeout_s is None else timeout_s)
+    message = find(client.state)
+    if message is None or message.status == "pending":
+        why = f" ({message.reason})" if message is not None and message.reason else ""
+        code = NOT_YET if client.state.link.synced else UNREACHABLE
+        raise CommandError(code, f"the server did not acknowledge in time{why}: {kept}")
+    if message.status == "failed":
+        await client.discard(message_id)
+        raise CommandError(FAILED, f"nothing was sent or kept: {message.reason}")
+    return message
+
+
+def _ack(conversation: str, message: Message) -> dict[str, Any]:
+    return {
+        "conversation": conversation,
+        "message_id": message.message_id,
+        "seq": message.seq,
+        "timestamp": message.timestamp_ms,
+        "result": message.result or None,
+        "delivered": message.delivered,
+        "stored": message.stored,
+    }
+
+
+async def _wait_for_recipients(
+    client: ScriptClient, conversation: str, message: Message, wanted: str, deadline: float
+) -> int:
+    """Ask until all recipients have the message, or have read it."""
+    loop = asyncio.get_running_loop()
+    missing: list[Recipient] = []
+    while True:
+        try:
+            recipients = await client.receipts(conversation, message.message_id)
+            if not recipients:
+                raise CommandError(FAILED, f"the message is sent, but nobody else is in {conversation}")
+            missing = [recipient for recipient in recipients if recipient.state not in _READ[wanted]]
+            if not missing:
+                return OK
+        except RequestError as error:
+            if error.code not in ("offline", "connection_lost", "timeout", "rate_limited", "overloaded"):
+                raise CommandError(
+                    FAILED, f"the message is sent, but who has it is not told: {error.message}"
+                ) from None
+        left = deadline - loop.time()
+        if left <= 0:
+            names = ", ".join(f"@{recipient.user} ({recipient.state})" for recipient in missing[:5])
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            text = f"the message is sent, but not {wanted} yet by {names}{more}" if names else "the message is sent"
+            raise CommandError(NOT_YET, text)
+        await asyncio.sleep(min(RECEIPT_PAUSE_S, left))
+
+
+# ---- Questions -----------------------------------------------------------------------------------------------------
+
+
+def list_conversations(arguments: Namespace) -> int:
+    """Print the user's conversations, the most urgent first."""
+    return asyncio.run(_list(arguments))
+
+
+async def _list(arguments: Namespace) -> int:
+    profile = profile_of(arguments)
+    async with connected(require_account(arguments, profile), profile) as client:
+        await client.ready(arguments.timeout)
+        entries = sorted(client.state.conversations.values(), key=lambda entry: entry.sort_key)
+        for entry in entries:
+            is_left = entry.kind == "group" and entry.role is None
+            if is_left or (arguments.unread and not entry.unread):
+                continue
+            if arguments.json:
+                _put_json(_conversation(entry))
+            else:
+                _put(conversation_line(entry, client.state))
+    return OK
+
+
+def _conversation(entry: Conversation) -> dict[str, Any]:
+    names = ("kind", "title", "topic", "role", "muted", "last_seq", "read_seq", "unread", "mentions")
+    return {"conversation": entry.name, **{name: getattr(entry, name) for name in names}}
+
+
+def conversation_line(entry: Conversation, state: ClientState) -> str:
+    """Return a conversation with what is unread in it as one line."""
+    unread = f"{entry.unread} unread" if entry.unread else ""
+    mentions = f"{entry.mentions} mention you" if entry.mentions else ""
+    marks = ", ".join(mark for mark in (unread, mentions, "muted" if entry.muted else "") if mark)
+    title = state.name_of(entry.name[1:]) if entry.kind == "private" else entry.title
+    return "  ".join(part for part in (safe_line(entry.name), marks or "nothing new", title) if part)
+
+
+def history(arguments: Namespace) -> int:
+    """Print the newest messages of a conversation as they stand now, oldest first."""
+    return asyncio.run(_history(arguments, conversation_named(arguments.conversation)))
+
+
+async def _history(arguments: Namespace, conversation: str) -> int:
+    profile = profile_of(arguments)
+    look = Look(time_format=f"%Y-%m-%d {load_config().time_format}")
+    async with connected(require_account(arguments, profile), profile) as client:
+        await client.ready(arguments.timeout)
+        for event in await newest(client, conversation, arguments.n, lines_only=True):
+            if arguments.json:
+                _put_json(msgspec.to_builtins(event))
+            else:
+                for line in event_lines(event, look, me=client.state.me):
+                    _put(plain(line))
+    return OK
+
+
+def search(arguments: Namespace) -> int:
+    """Print the messages that a search finds, newest first."""
+    where = conversation_named(arguments.where) if arguments.where else None
+    return asyncio.run(_search(arguments, where))
+
+
+async def _search(arguments: Namespace, where: str | None) -> int:
+    profile = profile_of(arguments)
+    look = Look(time_format=f"%Y-%m-%d {load_config().time_format}")
+    left, before = arguments.n, None
+    async with connected(require_account(arguments, profile), profile) as client:
+        await client.ready(arguments.timeout)
+        while left > 0:
+            page = await client.search(
+                " ".join(arguments.query),
+                conversation=where,
+                sender=arguments.sender,
+                before=before,
+                limit=min(left, 100),
+            )
+            if page.local:
+                raise CommandError(UNREACHABLE, "the connection was lost before the server answered: try again")
+            for hit in page.hits:
+                if arguments.json:
+                    _put_json(_hit(hit.conversation, hit.message))
+                else:
+                    for line in line_lines(hit.message, look, place=safe_line(hit.conversation)):
+                        _put(plain(line))
+            left, before = left - len(page.hits), page.before
+            if before is None or not page.hits:
+                break
+    return OK
+
+
+def _hit(conversation: str, message: Message) -> dict[str, Any]:
+    return {
+        "conversation": conversation,
+        "seq": message.seq,
+        "message_id": message.message_id,
+        "sender": message.sender,
+        "sender_name": message.sender_name,
+        "content": message.content,
+        "timestamp": message.timestamp_ms,
+        "edited_at": message.edited_at_ms,
+    }
+
+
+def stats(arguments: Namespace) -> int:
+    """Print the server's route statistics, as JSON or one value a line."""
+    return asyncio.run(_stats(arguments))
+
+
+async def _stats(arguments: Namespace) -> int:
+    profile = profile_of(arguments)
+    async with connected(require_account(arguments, profile), profile) as client:
+        await client.ready(arguments.timeout)
+        values = await client.stats(reset=arguments.reset)
+        if arguments.json:
+            _put_json(values)
+        else:
+            _put_tree("", values)
+    return OK
+
+
+def _put_tree(prefix: str, value: object) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _put_tree(f"{prefix}.{key}" if prefix else str(key), item)
+    else:
+        _put(f"{prefix} {safe_line(str(value))}")

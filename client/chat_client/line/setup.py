@@ -1,0 +1,222 @@
+"""Which account a command is for; logging in and registering. Asks on the terminal, or takes what scripts hand over."""
+
+import asyncio
+import getpass
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Final
+
+from chat_client.core.accounts import Account, Credentials
+from chat_client.core.addresses import ServerAddress, ServerLink, parse_link
+from chat_client.core.config import load_config
+from chat_client.core.errors import RequestError
+from chat_client.core.profile import Profile
+from chat_client.core.text import safe_line
+from chat_client.line.codes import FAILED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, CommandError
+from chat_client.line.script import ScriptClient, connected
+from chat_protocol.names import user_name
+
+__all__ = ["account_for", "first_run", "link_of", "log_in", "log_in_command", "profile_of", "require_account"]
+
+ATTEMPTS: Final = 3
+_NO_ACCOUNT: Final = (
+    "no account is known here: run chat-cli login, or chat-cli register, with --server HOST:PORT --user NAME"
+)
+
+
+def profile_of(arguments: Namespace) -> Profile:
+    """Return the directory with everything on disk."""
+    return Profile(Path(arguments.profile)) if arguments.profile else Profile.default()
+
+
+def link_of(arguments: Namespace) -> ServerLink | None:
+    """Return the server that was named; None if none was.
+
+    Raises:
+        ConfigError: It cannot be understood, or would send in the clear over a network.
+    """
+    if not arguments.server:
+        return None
+    text = arguments.server
+    if arguments.insecure and "://" not in text:
+        text = f"tcp://{text}"
+    return parse_link(text)
+
+
+def account_for(arguments: Namespace, profile: Profile) -> Account | None:
+    """Return the known account that fits ``--server`` and ``--user``, else the settings, else the one used last."""
+    link = link_of(arguments)
+    user = _user(arguments.user or (link.user if link else ""))
+    known = profile.accounts.all()
+    if link is None and not user:
+        wanted = load_config().account
+        if wanted:
+            known = [account for account in known if account.key == wanted.lower()]
+    for account in known:
+        if user in ("", account.user) and (link is None or link.address.key == account.address.key):
+            return account
+    return None
+
+
+def require_account(arguments: Namespace, profile: Profile) -> Account:
+    """Return the account for a command that cannot ask.
+
+    Raises:
+        CommandError: There is none that fits.
+    """
+    account = account_for(arguments, profile)
+    if account is None:
+        raise CommandError(NOT_LOGGED_IN, _NO_ACCOUNT)
+    return account
+
+
+def _user(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        return user_name(text.removeprefix("@"))
+    except ValueError as error:
+        raise CommandError(USAGE, f"{safe_line(text)} is no name of a user: {error}") from None
+
+
+def _ask(question: str, default: str = "") -> str:
+    """Ask on the terminal; standard error carries the question, so that output stays clean."""
+    if not sys.stdin.isatty():
+        return default
+    shown = f"{question} [{default}]: " if default else f"{question}: "
+    print(shown, end="", file=sys.stderr, flush=True)  # noqa: T201 - a question on the terminal
+    line = sys.stdin.readline()
+    if not line:
+        raise CommandError(FAILED, "nothing was changed")
+    return line.strip() or default
+
+
+def _password(arguments: Namespace, *, twice: bool) -> str:
+    """Return the password from a file, the terminal or standard input; never from the arguments."""
+    if arguments.password_file:
+        try:
+            text = Path(arguments.password_file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise CommandError(FAILED, f"{arguments.password_file} cannot be read: {reason}") from None
+        return text.split("\n", 1)[0].removesuffix("\r")
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("Password: ")
+    if twice and getpass.getpass("Again: ") != password:
+        raise CommandError(FAILED, "the two passwords differ: nothing was changed")
+    return password
+
+
+def _account(arguments: Namespace) -> tuple[Account, ServerLink]:
+    """Return whom to log in where, asking for what was not given."""
+    if not arguments.server:
+        arguments.server = _ask("Server (HOST:PORT or chat://…)")
+    link = link_of(arguments)
+    if link is None:
+        raise CommandError(USAGE, "name the server: --server HOST:PORT")
+    name = arguments.user or link.user or _ask("User name", getpass.getuser() if sys.stdin.isatty() else "")
+    if not name:
+        raise CommandError(USAGE, "name the user: --user NAME")
+    return Account(link.address, _user(name)), link
+
+
+def log_in_command(arguments: Namespace) -> int:
+    """``login`` and ``register``: open a session and keep its token."""
+    profile = profile_of(arguments)
+    account = log_in(arguments, profile, register=arguments.command == "register")
+    print(f"logged in as {account.key}")  # noqa: T201 - the command's output
+    return OK
+
+
+def log_in(arguments: Namespace, profile: Profile, *, register: bool) -> Account:
+    """Ask for what is missing, log in or register, and keep the token in the profile.
+
+    Raises:
+        CommandError: It failed; nothing was kept but a certificate that the user trusts.
+    """
+    account, link = _account(arguments)
+    profile.prepare()
+    _pin(arguments, profile, link)
+    credentials = Credentials(
+        _password(arguments, twice=register),
+        register=register,
+        display_name=getattr(arguments, "display_name", None) or "",
+        invite=getattr(arguments, "invite", None) or link.invite,
+    )
+    asyncio.run(_sign_in(account, profile, credentials))
+    return account
+
+
+def _pin(arguments: Namespace, profile: Profile, link: ServerLink) -> None:
+    """Pin the certificate that the user or the link names."""
+    fingerprint = arguments.fingerprint or ""
+    if not fingerprint and link.fingerprint:
+        known = profile.trust.pin(link.address)
+        if known and known != link.fingerprint:
+            raise CommandError(
+                FAILED,
+                f"the link names another certificate of {link.address.key} than the one trusted before: ask the"
+                " server's admin, then give the right one with --fingerprint",
+            )
+        fingerprint = link.fingerprint
+    if fingerprint:
+        profile.trust.trust(link.address, fingerprint)
+
+
+async def _sign_in(account: Account, profile: Profile, credentials: Credentials) -> None:
+    async with connected(account, profile) as client:
+        try:
+            await client.sign_in(credentials)
+        except RequestError as error:
+            if error.code == "untrusted" and await _trusts(client, account.address):
+                await client.sign_in(credentials)
+                return
+            raise CommandError(_code_of(error), error.message) from None
+
+
+async def _trusts(client: ScriptClient, address: ServerAddress) -> bool:
+    """Show the server's fingerprint and pin it if the user agrees."""
+    fingerprint = client.state.link.fingerprint
+    if not sys.stdin.isatty():
+        raise CommandError(
+            FAILED,
+            f"{address.key} is not known yet: compare this with what the server printed, then add --fingerprint"
+            f" {fingerprint}",
+        )
+    print(f"{address.key} is not known yet. Its certificate is\n  {fingerprint}", file=sys.stderr)  # noqa: T201
+    if not _ask("Is that what the server printed when it started? (yes/no)", "no").lower().startswith("y"):
+        raise CommandError(FAILED, "nothing was sent and nothing is kept")
+    await client.trust(fingerprint)
+    return True
+
+
+def _code_of(error: RequestError) -> int:
+    if error.code in ("bad_credentials", "no_credentials"):
+        return NOT_LOGGED_IN
+    return UNREACHABLE if error.code in ("unreachable", "timeout", "connection_lost", "going_away") else FAILED
+
+
+def first_run(arguments: Namespace, profile: Profile) -> Account:
+    """Return the account for an interactive start: a known one, or one that is made now.
+
+    Raises:
+        CommandError: There is none, and nobody to ask.
+    """
+    account = account_for(arguments, profile)
+    if account is not None and profile.accounts.token(account):
+        return account
+    if not sys.stdin.isatty():
+        raise CommandError(NOT_LOGGED_IN, _NO_ACCOUNT)
+    if account is not None and not arguments.server:
+        arguments.server, arguments.user = str(account.address), account.user
+    answer = "login" if account is not None else _ask("Log in, or register a new account? (login/register)", "login")
+    for attempt in range(ATTEMPTS):
+        try:
+            return log_in(arguments, profile, register=answer.lower().startswith("r"))
+        except CommandError as error:
+            if error.code != NOT_LOGGED_IN or attempt == ATTEMPTS - 1:
+                raise
+            print(error, file=sys.stderr)  # noqa: T201 - on the terminal, before the next question
+    raise AssertionError("unreachable")
