@@ -10,6 +10,7 @@ a table made from the packets' annotations.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, NewType, cast, get_args, get_origin, get_type_hints
 
@@ -131,9 +132,13 @@ def _checks_of(struct: type[Struct]) -> tuple[tuple[str, _Check], ...]:
     return tuple((name, check) for name, check in found if check is not None)
 
 
-_CHECKS: Final[dict[type[Any], tuple[tuple[str, _Check], ...]]] = {
-    struct: _checks_of(struct) for struct in get_args(ClientPacket)
+_Checks = tuple[tuple[str, _Check], ...]
+_CHECKS: Final[dict[type[Any], _Checks]] = {struct: _checks_of(struct) for struct in get_args(ClientPacket)}
+_CHECKS_OF_CLEAN: Final[dict[type[Any], _Checks]] = {
+    struct: tuple((field, check) for field, check in checks if check not in (_check_text, _check_line, _check_content))
+    for struct, checks in _CHECKS.items()
 }
+"""What is left to check where :func:`_is_clean` holds."""
 CLIENT_TYPES: Final[dict[str, type[Struct]]] = {
     cast(str, struct.__struct_config__.tag): struct for struct in get_args(ClientPacket)
 }
@@ -142,6 +147,19 @@ SERVER_TYPES: Final[dict[str, type[Struct]]] = {
     cast(str, struct.__struct_config__.tag): struct for struct in get_args(ServerPacket)
 }
 """The struct of every frame that a server may send, by its wire type."""
+
+
+def _is_clean(payload: bytes) -> bool:
+    """Whether no text in ``payload`` can hold a control character or be too long, by a look at its bytes alone.
+
+    A raw C0 character in a JSON string is malformed, an escaped one has a backslash, and C1 is not ASCII.
+    """
+    return (
+        len(payload) <= limits.MAX_CONTENT_CHARS
+        and payload.isascii()
+        and b"\\" not in payload
+        and b"\x7f" not in payload
+    )
 
 
 # ---- Requests ------------------------------------------------------------------------------------------------------
@@ -163,7 +181,7 @@ def decode_client(payload: bytes) -> ClientPacket:
         raise _explain(payload, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RemoteProtocolError(ErrorCode.BAD_JSON, "the payload is not one JSON object in UTF-8") from None
-    for field, check in _CHECKS[type(packet)]:
+    for field, check in (_CHECKS_OF_CLEAN if _is_clean(payload) else _CHECKS)[packet.__class__]:
         value = getattr(packet, field)
         if value.__class__ is str and (problem := check(value)) is not None:
             code, message = problem
@@ -238,6 +256,10 @@ def _explain_server(payload: bytes, complaint: str) -> RemoteProtocolError | Non
 # An event is encoded once, when it is accepted. A log keeps it without the conversation, because a private chat has
 # another name on each side; whoever sends it puts the name in front again, for one event or for a whole page.
 
+_ENVELOPE_BYTES: Final = 4 * 1024
+"""What a frame has besides its list."""
+_PLACE_BYTES: Final = 32
+"""What placing an event adds to its body, besides the conversation's name."""
 _SEAM: Final = b'"conversation":"","seq":0,'
 
 
@@ -248,6 +270,21 @@ def encode_event(event: Event) -> bytes:
     """
     head, tail = encode(event).split(_SEAM, 1)
     return head[1:] + tail
+
+
+def fitting(sizes_bytes: Iterable[int]) -> int:
+    """How many items of these encoded sizes, from the first on, fit into one frame of the server's."""
+    left = limits.MAX_SERVER_FRAME_BYTES - _ENVELOPE_BYTES
+    for count, size in enumerate(sizes_bytes):
+        left -= size + 1
+        if left < 0:
+            return count
+    return sys.maxsize
+
+
+def event_size(conversation: str, body: bytes) -> int:
+    """The encoded size of an event in bytes."""
+    return len(body) + 4 * len(conversation) + _PLACE_BYTES
 
 
 def place_event(conversation: str, body: bytes) -> bytes:

@@ -60,6 +60,7 @@ HELP: Final = {
     "rate_limit": "messages per second of one user, or off",
     "rate_burst": "messages that a user may send at once",
     "max_frame": "longest frame of a client after login, in bytes",
+    "retries": "attempts after 2, 4, 8... s on a push or a store write that fails, before it is given up",
     "max_connections": "connections at most",
     "io_threads": "threads that read and write connections",
     "reader_threads": "threads that read the store",

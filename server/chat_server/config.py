@@ -40,6 +40,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     rate_limit: Annotated[str, Meta(pattern=r"^(off|[0-9]+(\.[0-9]+)?)$")] = "10"
     rate_burst: Positive = 40
     max_frame: Annotated[int, Meta(ge=4096, le=MAX_SERVER_FRAME_BYTES)] = MAX_FRAME_BYTES
+    retries: Annotated[int, Meta(ge=0, le=10)] = 3
     max_connections: Positive = 10_000
     io_threads: Annotated[int, Meta(ge=1, le=64)] = 1
     reader_threads: Annotated[int, Meta(ge=1, le=64)] = 2

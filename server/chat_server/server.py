@@ -20,7 +20,8 @@ from chat_server.config import Config
 from chat_server.dispatch.dispatcher import Bounds, Dispatcher
 from chat_server.dispatch.peer import News
 from chat_server.net.listener import Listener
-from chat_server.net.loop import IoThread, Patience
+from chat_server.net.loop import IoThread
+from chat_server.net.patience import Patience
 from chat_server.net.tls import Credentials, open_credentials
 from chat_server.passwords import make_passwords
 from chat_server.routing.accounts import mint_invite
@@ -34,6 +35,7 @@ _log = structlog.get_logger("server")
 _STOP_S: Final = 2.0
 _JOIN_S: Final = 8.0
 _EXIT_THREAD_DIED: Final = 70
+_MOST_RETRY_S: Final = 30.0
 _FIRST_INVITE_S: Final = 7 * 24 * 3600
 _GC_THRESHOLDS: Final = (50_000, 20, 100)
 """Routing makes many short-lived objects and no cycles; with the defaults much time went into looking for them."""
@@ -69,6 +71,7 @@ class ChatServer:
             messages_per_s=config.messages_per_s,
             burst=config.rate_burst,
             ring_bytes=config.cache_mib * 1024 * 1024,
+            retry_delays_s=tuple(min(_MOST_RETRY_S, 2.0**number) for number in range(1, config.retries + 1)),
         )
         self._dispatcher = Dispatcher(
             self._context, self._store, bounds, config.reader_threads, config.hashing_threads, self._stop_io
@@ -76,8 +79,9 @@ class ChatServer:
         credentials = None if config.insecure else _credentials(config)
         self.fingerprint = None if credentials is None else credentials.fingerprint
         """SHA-256 of the certificate, in hex; None without TLS."""
+        patience = Patience(retries=config.retries, most_retry_s=_MOST_RETRY_S)
         self._io = [
-            IoThread(number, self._dispatcher.inbox, Patience(), credentials) for number in range(config.io_threads)
+            IoThread(number, self._dispatcher.inbox, patience, credentials) for number in range(config.io_threads)
         ]
         self._listener = Listener(config.host, config.port, self._io, config.max_connections)
 

@@ -8,7 +8,6 @@ from msgspec import UNSET
 
 from chat_protocol import packets
 from chat_protocol.errors import ErrorCode
-from chat_protocol.names import Kind
 from chat_protocol.packets import Error
 from chat_server.dispatch.connections import Connections
 from chat_server.dispatch.delivery import Delivery, ReadPage
@@ -51,8 +50,12 @@ class Completion:
 
     def complete(self, job: Job) -> None:
         """Everything of ``job`` is on stable storage."""
+        steps = job.commit.steps
+        if len(steps) == 1 and steps[0].__class__ is effects.Log:
+            self._complete_log(job.peer, steps[0], job.outcomes[0])
+            return
         outcomes = iter(job.outcomes)
-        for step in job.commit.steps:
+        for step in steps:
             if step.__class__ is effects.Log:
                 self._complete_log(job.peer, step, next(outcomes))
             elif isinstance(step, effects.Begin):
@@ -109,7 +112,8 @@ class Completion:
 
     def _ack(self, peer: Peer, re: int, conversation: Conversation, append: Append, appended: Appended) -> None:
         sender = append.sender
-        others = self._others(conversation, sender)
+        directory = self._context.directory
+        others = directory.others(conversation, sender)
         delivered = self._delivery.audience(conversation).live_others(sender)
         stored = others - delivered
         if not others:
@@ -125,7 +129,7 @@ class Completion:
             packets.Ack(
                 re=re,
                 message_id=append.message_id,
-                conversation=self._context.directory.name_for(conversation, sender),
+                conversation=directory.name_for(conversation, sender),
                 seq=appended.seq,
                 timestamp=appended.timestamp_ms,
                 result=result,
@@ -134,16 +138,6 @@ class Completion:
                 duplicate=appended.duplicate,
             ),
         )
-
-    def _others(self, conversation: Conversation, sender: int) -> int:
-        """How many users other than ``sender`` belong to ``conversation``."""
-        match conversation.kind:
-            case Kind.GROUP | Kind.PRIVATE:
-                return len(conversation.members) - (sender in conversation.members)
-            case Kind.ANNOUNCEMENTS:
-                return len(self._context.directory.users) - 1
-            case Kind.NOTIFICATIONS:
-                return int(conversation.key != str(sender))
 
     # ---- membership
 

@@ -279,8 +279,9 @@ class Delivery:
         """A conversation ended for a synced connection, after the last event that it may see."""
         self.leave(peer, conversation)
         peer.lagging.pop(conversation.id, None)
-        head = conversation.head
-        entry = self.entry(conversation, peer.session.user, head, head, 0, 0)
+        stay = self.directory.users[peer.session.user].ended.get(conversation.id)
+        end = conversation.head if stay is None or stay.until_seq is None else stay.until_seq
+        entry = self.entry(conversation, peer.session.user, end, end, 0, 0)
         changed = packets.ConversationChanged(**{**entry, "role": None})  # type: ignore[arg-type]
         # as a page: it must not overtake the events before it
         self._outbound.page(peer, encode_frame(encode(changed)), tell=False)
@@ -303,6 +304,11 @@ class Delivery:
             "topic": conversation.topic,
         }
         match conversation.kind:
+            case Kind.GROUP if stay is None:
+                # who is out of it learns nothing that came later
+                over = self.directory.users[user].ended.get(conversation.id)
+                last_seq = cursor if over is None or over.until_seq is None else over.until_seq
+                shown |= {"role": None, "title": conversation.key, "topic": "", "last_seq": last_seq}
             case Kind.GROUP:
                 shown["visibility"] = conversation.visibility
             case Kind.PRIVATE:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic, time
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 import structlog
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from chat_protocol import packets
 from chat_protocol.errors import COUNTED, ErrorCode
@@ -34,7 +34,7 @@ from chat_server.dispatch.writer import Job, Writer
 from chat_server.routing import effects, posting
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Directory
-from chat_server.routing.effects import Effect
+from chat_server.routing.effects import RETRY_AFTER_MS, Effect
 from chat_server.routing.lanes import LANE_OF, Lane
 from chat_server.routing.rates import Rates
 from chat_server.routing.router import decide
@@ -42,6 +42,8 @@ from chat_server.store.base import Reach, Reader, Snapshot, Standing, Store
 
 _log = structlog.get_logger("router")
 
+_POSTS: Final = frozenset(get_args(packets.Post))
+_OF_A_CONVERSATION: Final = (effects.Log, effects.Begin, effects.End, effects.Changed)
 _DRAIN_S: Final = 5.0
 """How long a stopping server waits for commits under way."""
 
@@ -107,6 +109,7 @@ class Dispatcher(threading.Thread):
         self._jobs: list[tuple[Lane, int, Job]] = []
         self._inflight = 0
         self._drain_until: float | None = None
+        self._now = monotonic()
 
     # ---- the loop
 
@@ -115,6 +118,7 @@ class Dispatcher(threading.Thread):
         while self._drain_until is None or not self._is_drained():
             items = self.inbox.take(self._timeout_s())
             self._context.now_ms = _wall_clock_ms()
+            self._now = monotonic()
             for news, subject, detail in items:
                 if news is News.PACKETS:
                     self._take_packets(subject, detail)
@@ -193,33 +197,22 @@ class Dispatcher(threading.Thread):
             found = self._refusal(peer, packet) or decide(self._context, peer.session, packet)  # type: ignore[arg-type]
             for effect in found:
                 self._perform(peer, effect)
-        except Exception:  # noqa: BLE001 - safety net: one request fails, with an incident that the log has too
-            incident = self._context.new_id()
-            _log.exception("request failed", incident=incident, type=type(packet).__name__)
-            error = Error(
-                code=ErrorCode.INTERNAL,
-                message="the server failed at this request, tell its admin the incident",
-                re=getattr(packet, "id", UNSET),
-                incident=incident,
-            )
-            self._answer_error(peer, error)
+        except Exception as error:  # noqa: BLE001 - safety net: one request fails
+            self._answer_failure(peer, getattr(packet, "id", UNSET), f"{type(packet).__name__} failed", error)
 
     def _refusal(self, peer: Peer, packet: ClientPacket) -> list[Effect]:
         """What the state of the whole server refuses, before any rule."""
-        if not isinstance(
-            packet, (packets.PostGroup, packets.PostPrivate, packets.PostBroadcast, packets.PostNotification)
-        ):
-            return []
         session = peer.session
-        if not session.user:
+        if packet.__class__ not in _POSTS or not session.user:
             return []
         if self._inflight >= self._bounds.most_jobs or peer.inflight >= self._bounds.most_inflight:
-            return self._refuse_for_now(peer, packet, ErrorCode.OVERLOADED, "the server is busy, send it again", 1_000)
+            message = "the server is busy: nothing was lost, send it again"
+            return self._refuse_for_now(peer, cast(packets.Post, packet), ErrorCode.OVERLOADED, message, RETRY_AFTER_MS)
         if self._rates is not None:
             wait_ms = self._rates.take(session.user, self._context.now_ms)
             if wait_ms:
                 message = "you are sending too fast: nothing was lost, send it again"
-                return self._refuse_for_now(peer, packet, ErrorCode.RATE_LIMITED, message, wait_ms)
+                return self._refuse_for_now(peer, cast(packets.Post, packet), ErrorCode.RATE_LIMITED, message, wait_ms)
         return []
 
     def _refuse_for_now(
@@ -287,11 +280,11 @@ class Dispatcher(threading.Thread):
                 self._outbound.packet(peer, packets.Ok(re=re, sessions=found))
 
     def _commit(self, peer: Peer | None, commit: effects.Commit) -> None:
-        job = Job(peer, commit, monotonic())
-        first = commit.steps[0] if commit.steps else None
+        job = Job(peer, commit, self._now)
+        # one flow per conversation: what is done to it is stored in the order in which it was decided
         lane, flow = Lane.SYSTEM, 0
-        for step in commit.steps if not isinstance(first, effects.Log) else (first,):
-            if isinstance(step, effects.Log):
+        for step in commit.steps:
+            if isinstance(step, _OF_A_CONVERSATION):
                 lane, flow = LANE_OF[step.conversation.kind], step.conversation.id
                 break
         self._jobs.append((lane, flow, job))
@@ -303,8 +296,9 @@ class Dispatcher(threading.Thread):
         """Let later requests of ``peer`` wait for a look-up, which itself waits for the commits before it."""
         if isinstance(effect, effects.Compute) and self.hashers.waiting >= self._bounds.most_hashing:
             peer.session.is_opening = False
-            self._outbound.packet(
-                peer, Error(code=ErrorCode.OVERLOADED, message="many are logging in, try again", retry_after_ms=2_000)
+            busy = "many are logging in at this moment, try again"
+            self._answer_error(
+                peer, Error(code=ErrorCode.OVERLOADED, message=busy, re=effect.re, retry_after_ms=2 * RETRY_AFTER_MS)
             )
             return
         peer.held = effect
@@ -321,11 +315,13 @@ class Dispatcher(threading.Thread):
             if peer.is_gone:
                 return
             peer.held = None
-            if error is not None:
-                self._look_up_failed(peer, error)
-            else:
+            try:
+                if error is not None:
+                    raise error
                 for each in effect.then(result):
                     self._perform(peer, each)
+            except Exception as failure:  # noqa: BLE001 - safety net: one request fails
+                self._answer_failure(peer, effect.re, "look-up failed", failure)
             self._continue(peer)
 
         pool: Pool[Any]
@@ -337,12 +333,12 @@ class Dispatcher(threading.Thread):
             work = effect.work
             pool.put(Ticket(lambda _tool: work(), then))
 
-    def _look_up_failed(self, peer: Peer, error: Exception) -> None:
+    def _answer_failure(self, peer: Peer, re: int | UnsetType, event: str, error: Exception) -> None:
+        """A fault of the server's own: the asker gets an incident that the log has too, the thread lives on."""
         incident = self._context.new_id()
-        _log.error("look-up failed", incident=incident, error=str(error), exc_info=error)
-        message = "the server could not look this up, try again or tell its admin the incident"
-        # which request it was is only known to what was to come of it: the connection starts over
-        self._connections.hang_up(peer, Error(code=ErrorCode.INTERNAL, message=message, incident=incident))
+        _log.error(event, incident=incident, exc_info=error)
+        message = "the server failed at this request: tell its admin the incident"
+        self._answer_error(peer, Error(code=ErrorCode.INTERNAL, message=message, re=re, incident=incident))
 
     def _read_page(self, read: Callable[[Reader], Any], then: Callable[[Any], None]) -> None:
         def done(result: Any, error: Exception | None) -> None:
@@ -363,7 +359,7 @@ class Dispatcher(threading.Thread):
             self._synchroniser.answer(peer, effect, standings)
             return []
 
-        self._hold(peer, effects.Ask(lambda reader: reader.standings(user, device, ids), answer))
+        self._hold(peer, effects.Ask(effect.re, lambda reader: reader.standings(user, device, ids), answer))
 
     # ---- commits that are done
 
@@ -375,7 +371,7 @@ class Dispatcher(threading.Thread):
             if peer is not None:
                 peer.inflight -= 1
                 self._go_on(peer, job)
-        self.statistics.queued.add(monotonic() - jobs[0].queued_at, len(jobs))
+        self.statistics.queued.add(self._now - jobs[0].queued_at, len(jobs))
 
     def _go_on(self, peer: Peer, job: Job) -> None:
         """What follows a commit for the one who asked; if they went meanwhile, for the others only."""
@@ -421,7 +417,7 @@ class Dispatcher(threading.Thread):
             recipients = self._synchroniser.recipients(conversation, effect.seq, reached, self._connections.online)
             return [effects.Reply(packets.Ok(re=effect.re, recipients=recipients))]
 
-        self._hold(peer, effects.Ask(lambda reader: reader.reach(conversation.id, users), answer))
+        self._hold(peer, effects.Ask(effect.re, lambda reader: reader.reach(conversation.id, users), answer))
 
     def _count_commit(self, seconds: float, jobs: int) -> None:
         self.statistics.commit.add(seconds)

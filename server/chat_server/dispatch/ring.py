@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from itertools import islice
 
 
@@ -27,7 +27,7 @@ class Ring:
     def __init__(self, most_bytes: int, most_bytes_each: int) -> None:
         self._most_bytes = most_bytes
         self._most_bytes_each = most_bytes_each
-        self._recent: dict[int, _Recent] = {}
+        self._recent: OrderedDict[int, _Recent] = OrderedDict()
         self._size_bytes = 0
         self.hits = 0
         self.misses = 0
@@ -39,15 +39,16 @@ class Ring:
 
     def append(self, conversation: int, seq: int, body: bytes) -> None:
         """Keep the next event of a conversation."""
-        recent = self._recent.pop(conversation, None)
+        recent = self._recent.get(conversation)
         if recent is None or recent.first + len(recent.bodies) != seq:
-            if recent is not None:
-                self._size_bytes -= recent.size_bytes
-            recent = _Recent(seq)
-        self._recent[conversation] = recent  # to the end: the least recently used one is the first
+            self.forget(conversation)
+            recent = self._recent[conversation] = _Recent(seq)
+        else:
+            self._recent.move_to_end(conversation)  # the least recently used one is the first
         recent.bodies.append(body)
-        recent.size_bytes += len(body)
-        self._size_bytes += len(body)
+        size = len(body)
+        recent.size_bytes += size
+        self._size_bytes += size
         while recent.size_bytes > self._most_bytes_each:
             self._shrink(recent)
         while self._size_bytes > self._most_bytes:

@@ -6,8 +6,9 @@ The router thread alone.
 from __future__ import annotations
 
 from msgspec import UNSET
+from msgspec.structs import asdict
 
-from chat_protocol import packets
+from chat_protocol import codec, packets
 from chat_protocol.limits import MAX_INT
 from chat_protocol.names import NOTIFICATIONS
 from chat_server.dispatch.delivery import Delivery, ReadPage
@@ -54,22 +55,23 @@ class Synchroniser:
             if over is not None and start >= (over.until_seq or 0):
                 continue  # the device knows the end already
             directory.read_marks.setdefault((user.id, conversation.id), standing.read_seq)
-            entry = self._delivery.entry(
+            members = self._delivery.entry(
                 conversation, user.id, start, standing.read_seq, standing.unread, standing.mentions
             )
-            if over is not None:
-                entry |= {"role": None, "last_seq": over.until_seq}
-            entries.append(packets.ConversationEntry(**entry))  # type: ignore[arg-type]
+            entries.append(packets.ConversationEntry(**members))  # type: ignore[arg-type]
             starts.append((conversation, start, over))
         if user.notifications is None:
             entries.append(packets.ConversationEntry(NOTIFICATIONS, "Notifications", 0, 0, 0, 0, 0, "member", False))
+        fitting = codec.fitting(len(codec.encode(entry)) for entry in entries)
         synced = packets.Synced(
             re=sync.re,
             epoch=directory.epoch,
-            conversations=entries,
+            conversations=entries[:fitting],
             epoch_changed=True if is_other_epoch else UNSET,
         )
         self._outbound.packet(peer, synced)
+        for entry in entries[fitting:]:  # thousands of conversations do not fit into one frame
+            self._outbound.packet(peer, packets.ConversationChanged(**asdict(entry)))
         self._outbound.settle(peer)
         for conversation, start, over in starts:
             self._begin(peer, user, conversation, start, sync.limit, over)

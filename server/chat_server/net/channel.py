@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chat_protocol.connection import ServerConnection
 from chat_server.dispatch.peer import Peer
@@ -13,6 +13,9 @@ from chat_server.routing.session import Session
 
 if TYPE_CHECKING:
     from chat_server.net.loop import IoThread
+
+FIRST_RETRY_S: Final = 2.0
+"""A connection that takes no byte is tried again after so long, then after twice as long, and so on."""
 
 
 class Channel(Peer):
@@ -29,7 +32,6 @@ class Channel(Peer):
         "is_paused",
         "is_special",
         "last_heard",
-        "last_progress",
         "opened_at",
         "out",
         "retries",
@@ -84,10 +86,59 @@ class Channel(Peer):
         self.was_pinged = False
         self.frame_since = 0.0
         """When the frame began that is not whole yet; 0 if there is none."""
-        self.last_progress = now
         self.retries = 0
         self.retry_at = 0.0
 
     def settle(self) -> None:
         """Recompute ``is_special``."""
         self.is_special = self.is_blocked or bool(self.behind) or self.is_closing
+
+    # ---- sending
+
+    def transmit(self, data: bytes, now: float) -> None:
+        """Give bytes to the socket; what it does not take waits, and ``is_blocked`` tells so.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        if self.is_blocked:
+            self.unsent.append(memoryview(data))
+            self.unsent_bytes += len(data)
+            return
+        sent = self._send(data)
+        if sent < len(data):
+            self.unsent.append(memoryview(data)[sent:])
+            self.unsent_bytes = len(data) - sent
+            self.is_blocked = self.is_special = True
+            self._progress(now)
+
+    def transmit_rest(self, now: float) -> None:
+        """Give the socket what waits, as much as it takes.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        unsent = self.unsent
+        while unsent:
+            sent = self._send(unsent[0])
+            if not sent:
+                return
+            self._progress(now)
+            self.unsent_bytes -= sent
+            if sent < len(unsent[0]):
+                unsent[0] = unsent[0][sent:]
+            else:
+                unsent.popleft()
+        self.is_blocked = False
+        self.settle()
+
+    def _send(self, data: bytes | memoryview) -> int:
+        try:
+            return self.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def _progress(self, now: float) -> None:
+        """Patience starts anew: the connection is given up only if it takes no byte at all."""
+        self.retries = 0
+        self.retry_at = now + FIRST_RETRY_S

@@ -16,15 +16,15 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from msgspec import Struct
 
-from chat_protocol import limits, packets
+from chat_protocol import packets
 from chat_protocol.codec import encode
 from chat_protocol.errors import ErrorCode
 from chat_protocol.frames import encode_frame
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import Close, Deliver, Item, News, Order, Resume, Send, Widen
 from chat_server.net.channel import Channel
+from chat_server.net.patience import Patience
 from chat_server.net.tls import Credentials, TlsLayer
 from chat_server.net.waker import make_waker
 
@@ -38,27 +38,11 @@ _PAUSED_S: Final = 0.01
 """How often connections that are not read are looked at again."""
 _LINGER_S: Final = 2.0
 """How long a connection that the server closes may stay half open."""
+_LAST_LINGER_S: Final = 0.2
+"""The same while the server stops."""
 SLOW_CONSUMER: Final = str(ErrorCode.SLOW_CONSUMER)
 """The reason of GONE for a connection that was given up."""
 _PING: Final = encode_frame(encode(packets.Ping()))
-
-
-class Patience(Struct, frozen=True):
-    """Bounds of what one connection may cost; what happens at each is said with it."""
-
-    max_frame_before_login: int = limits.MAX_FRAME_BEFORE_LOGIN_BYTES
-    high_bytes: int = 256 * 1024
-    """Unsent bytes above which a connection is moved from live to backlog."""
-    low_bytes: int = 64 * 1024
-    """Unsent bytes below which the next page of backlog is asked for, and requests are read again."""
-    most_unsent_bytes: int = 8 * 1024 * 1024
-    """Unsent bytes (answers, mostly) above which a connection is closed as ``slow_consumer``."""
-    login_s: float = limits.LOGIN_DEADLINE_S
-    frame_s: float = limits.FRAME_DEADLINE_S
-    silence_s: float = limits.SILENCE_S
-    retries: int = 3
-    """Attempts on a connection that takes no byte, 2, 4, 8… seconds apart; then it is closed as ``slow_consumer``."""
-    most_retry_s: float = 30.0
 
 
 class IoThread(threading.Thread):
@@ -81,6 +65,7 @@ class IoThread(threading.Thread):
         self._news: list[Item] = []
         self._now = monotonic()
         self._next_sweep = self._now + _SWEEP_S
+        self._sweep_s = _SWEEP_S
         self._stop_at: float | None = None
 
     @property
@@ -328,24 +313,14 @@ class IoThread(threading.Thread):
             self._sent_all(channel)
 
     def _transmit(self, channel: Channel, data: bytes) -> None:
-        """Give bytes to the socket; what it does not take waits."""
-        if channel.is_blocked:
-            self._keep(channel, data)
-            return
+        was_blocked = channel.is_blocked
         try:
-            sent = channel.sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
+            channel.transmit(data, self._now)
         except OSError as error:
             self._lose(channel, error.strerror or "write failed")
             return
-        if sent < len(data):
-            self._block(channel, memoryview(data)[sent:])
-
-    def _keep(self, channel: Channel, data: bytes) -> None:
-        """Queue behind what the socket did not take."""
-        channel.unsent.append(memoryview(data))
-        channel.unsent_bytes += len(data)
+        if channel.is_blocked and not was_blocked:
+            self._watch_for(channel)
         if channel.unsent_bytes > self._patience.most_unsent_bytes:
             self._lose(channel, SLOW_CONSUMER)
         elif channel.unsent_bytes > self._patience.high_bytes and not channel.is_paused:
@@ -363,47 +338,25 @@ class IoThread(threading.Thread):
 
         A hard close could lose the last frame.
         """
-        channel.close_at = self._now + _LINGER_S
+        channel.close_at = self._now + (_LINGER_S if self._stop_at is None else _LAST_LINGER_S)
         try:
             channel.sock.shutdown(socket.SHUT_WR)
         except OSError as error:
             self._lose(channel, error.strerror or "gone")
 
-    def _block(self, channel: Channel, rest: memoryview) -> None:
-        channel.unsent.append(rest)
-        channel.unsent_bytes = len(rest)
-        channel.is_blocked = channel.is_special = True
-        channel.last_progress = self._now
-        channel.retries = 0
-        channel.retry_at = self._now + 2.0
-        self._watch_for(channel)
-
     def _write_rest(self, channel: Channel) -> None:
-        """The socket takes something again: send as much as it takes."""
-        unsent = channel.unsent
-        while unsent:
-            try:
-                sent = channel.sock.send(unsent[0])
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                self._lose(channel, error.strerror or "write failed")
-                return
-            channel.unsent_bytes -= sent
-            channel.last_progress = self._now
-            channel.retries = 0
-            channel.retry_at = self._now + 2.0
-            if sent < len(unsent[0]):
-                unsent[0] = unsent[0][sent:]
-            else:
-                unsent.popleft()
-            if channel.tells_drained and channel.unsent_bytes < self._patience.low_bytes:
-                channel.tells_drained = False
-                self._tell(News.DRAINED, channel, None)
-        channel.is_blocked = False
-        channel.settle()
-        self._watch_for(channel)
-        self._sent_all(channel)
+        """The socket takes something again, or is tried again."""
+        try:
+            channel.transmit_rest(self._now)
+        except OSError as error:
+            self._lose(channel, error.strerror or "write failed")
+            return
+        if channel.tells_drained and channel.unsent_bytes < self._patience.low_bytes:
+            channel.tells_drained = False
+            self._tell(News.DRAINED, channel, None)
+        if not channel.is_blocked:
+            self._watch_for(channel)
+            self._sent_all(channel)
 
     def _tell(self, news: News, channel: Channel, detail: object) -> None:
         self._news.append((news, channel, detail))
@@ -440,7 +393,10 @@ class IoThread(threading.Thread):
 
     def _begin_stop(self, within_s: float) -> None:
         self._stop_at = self._now + within_s
-        self._next_sweep = min(self._next_sweep, self._stop_at)
+        self._sweep_s = _LAST_LINGER_S
+        self._next_sweep = self._now + _LAST_LINGER_S
+        for channel in self._channels:
+            channel.close_at = min(channel.close_at, self._next_sweep)
 
     def _close_all(self) -> None:
         for channel in list(self._channels):
@@ -453,7 +409,7 @@ class IoThread(threading.Thread):
     def _sweep(self) -> None:
         """Look once at every connection's deadlines."""
         now = self._now
-        self._next_sweep = now + _SWEEP_S
+        self._next_sweep = now + self._sweep_s
         for channel in list(self._channels):
             if channel.close_at:
                 if now >= channel.close_at:
@@ -489,16 +445,16 @@ class IoThread(threading.Thread):
         self._signal()
 
     def _retry(self, channel: Channel) -> None:
-        """The connection takes no byte: try again, each time after twice as long; then give it up."""
-        if channel.retries >= self._patience.retries:
+        """The connection takes no byte: try again, each time after twice as long; after the last time give it up."""
+        attempts = channel.retries + 1
+        before = channel.unsent_bytes
+        self._write_rest(channel)
+        self._tell(News.RETRIED, channel, attempts)
+        if channel.unsent_bytes < before or channel not in self._channels:
+            return
+        if attempts >= self._patience.retries:
             # an error frame could only go into the middle of the one that is not taken up
             self._lose(channel, SLOW_CONSUMER)
             return
-        channel.retries += 1
-        channel.retry_at = self._now + min(self._patience.most_retry_s, 2.0 ** (channel.retries + 1))
-        retries = channel.retries
-        before = channel.unsent_bytes
-        self._write_rest(channel)
-        if channel.is_blocked and channel.unsent_bytes == before:
-            channel.retries = retries
-        self._tell(News.RETRIED, channel, retries)
+        channel.retries = attempts
+        channel.retry_at = self._now + min(self._patience.most_retry_s, 2.0 ** (attempts + 1))

@@ -88,7 +88,7 @@ def register(context: Context, session: Session, request: packets.Register) -> l
         session.is_opening = False
         return _registration_refusal(context, request) or _register(context, session, request, password_hash)
 
-    return [Compute(lambda: context.passwords.hash(password), made)]
+    return [Compute(request.id, lambda: context.passwords.hash(password), made)]
 
 
 def _registration_refusal(context: Context, request: packets.Register) -> list[Effect]:
@@ -169,7 +169,7 @@ def login(context: Context, session: Session, request: packets.Login) -> list[Ef
             return refuse(request.id, ErrorCode.BAD_CREDENTIALS, _BAD_CREDENTIALS)
         return _open(context, session, user, request.id, request.device, [])
 
-    return [Compute(lambda: context.passwords.verify(known_hash, password), verified)]
+    return [Compute(request.id, lambda: context.passwords.verify(known_hash, password), verified)]
 
 
 def _login_by_token(context: Context, session: Session, re: int, token: str) -> list[Effect]:
@@ -245,7 +245,7 @@ def set_password(context: Context, session: Session, request: packets.SetPasswor
         audit = Audit(context.now_ms, user.id, "set_password", user.name)
         return [Commit((PutUser(user.row()), audit), (Reply(packets.Ok(re=request.id)),))]
 
-    return [Compute(work, then)]
+    return [Compute(request.id, work, then)]
 
 
 def devices(context: Context, session: Session, request: packets.ListDevices) -> list[Effect]:
@@ -353,7 +353,7 @@ def admin_reset_password(context: Context, session: Session, request: packets.Ad
                 Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message),
             ]
 
-        return [Compute(lambda: context.passwords.hash(password), then)]
+        return [Compute(request.id, lambda: context.passwords.hash(password), then)]
 
     return _for_user(context, request.id, request.user, change)
 

@@ -55,6 +55,8 @@ class Conversation:
     members: dict[int, Stay] = field(default_factory=dict)
     """Current members by user id, in the order of joining. Empty for announcements, where everybody is one."""
     invited: set[int] = field(default_factory=set)
+    sides: dict[int, ConversationName] = field(default_factory=dict)
+    """What each side of a private chat calls it, once it was asked for: names never change."""
 
     def row(self) -> ConversationRow:
         """As the store keeps it."""
@@ -284,11 +286,16 @@ class Directory:
 
     def name_for(self, conversation: Conversation, viewer: int) -> ConversationName:
         """What ``viewer`` calls ``conversation``."""
-        match conversation.kind:
+        kind = conversation.kind
+        if kind is Kind.PRIVATE:
+            name = conversation.sides.get(viewer)
+            if name is None:
+                name = names.private_conversation(self.users[self.peer_of(conversation, viewer)].name)
+                conversation.sides[viewer] = name
+            return name
+        match kind:
             case Kind.GROUP:
                 return names.group_conversation(conversation.key)
-            case Kind.PRIVATE:
-                return names.private_conversation(self.users[self.peer_of(conversation, viewer)].name)
             case Kind.ANNOUNCEMENTS:
                 return names.ANNOUNCEMENTS
             case Kind.NOTIFICATIONS:
@@ -306,12 +313,15 @@ class Directory:
             yield user.notifications
         yield from user.conversations.values()
 
-    def recipients(self, conversation: Conversation) -> int:
-        """How many users belong to ``conversation``."""
+    def others(self, conversation: Conversation, sender: int) -> int:
+        """How many users other than ``sender`` belong to ``conversation``."""
+        members = conversation.members
+        if members:
+            return len(members) - (sender in members)
         match conversation.kind:
-            case Kind.ANNOUNCEMENTS:
-                return len(self.users)
-            case Kind.NOTIFICATIONS:
-                return 1
             case Kind.GROUP | Kind.PRIVATE:
-                return len(conversation.members)
+                return 0
+            case Kind.ANNOUNCEMENTS:
+                return len(self.users) - (sender in self.users)
+            case Kind.NOTIFICATIONS:
+                return int(conversation.key != str(sender))

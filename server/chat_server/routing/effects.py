@@ -90,9 +90,10 @@ class Ask(Struct, frozen=True):
     """Read from the store on a reader thread; ``then`` makes the effects of what was found.
 
     The asker's earlier commits are waited for, and its later requests wait: requests of one connection take effect
-    in order.
+    in order. ``re`` is the request that is answered if the look-up fails.
     """
 
+    re: int
     read: Callable[[Reader], Any]
     then: Callable[[Any], list[Effect]]
 
@@ -100,9 +101,10 @@ class Ask(Struct, frozen=True):
 class Compute(Struct, frozen=True):
     """Do heavy work (a password hash) on a hashing thread; ``then`` makes the effects of its result.
 
-    The asker's later requests wait.
+    The asker's later requests wait. ``re`` is the request that is answered if it fails.
     """
 
+    re: int
     work: Callable[[], Any]
     then: Callable[[Any], list[Effect]]
 

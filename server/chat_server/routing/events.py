@@ -43,7 +43,8 @@ def message(
     """A message in a group or private chat."""
     content = post.content
     mentions = find_mentions(context, conversation, content) if "@" in content else ()
-    shape = packets.GroupMessage if conversation.kind is Kind.GROUP else packets.PrivateMessage
+    is_group = conversation.kind is Kind.GROUP
+    shape = packets.GroupMessage if is_group else packets.PrivateMessage
     event = shape(
         conversation="",
         seq=0,
@@ -53,11 +54,11 @@ def message(
         timestamp=context.now_ms,
         content=content,
         reply_to=post.reply_to,
-        mentions=tuple(user.name for user in mentions),
+        mentions=tuple(user.name for user in mentions) if mentions else (),
     )
     return Append(
         conversation=conversation.id,
-        kind="group_message" if shape is packets.GroupMessage else "private_message",
+        kind="group_message" if is_group else "private_message",
         sender=sender.id,
         message_id=post.message_id,
         timestamp_ms=context.now_ms,

@@ -131,7 +131,7 @@ def change(context: Context, session: Session, request: packets.Edit | packets.D
         return _change_located(context, session, request, target)
 
     target = request.target
-    return [Ask(lambda reader: reader.locate(target), decide)]
+    return [Ask(request.id, lambda reader: reader.locate(target), decide)]
 
 
 def _change_located(

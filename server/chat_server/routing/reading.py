@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import UNSET
 
@@ -31,8 +31,12 @@ from chat_server.routing.effects import (
 from chat_server.routing.session import Session
 from chat_server.store.base import BadQuery, Hit, Located, MarkRead, Reader, StoredEvent
 
+T = TypeVar("T")
+
 _MEMBERS_OF_ALL = 1_000
 """How many users ``members`` lists of a conversation that everybody is in."""
+_HIT_BYTES = 2_048
+"""What a hit has besides its event: the conversation's name and the snippet."""
 
 
 def history(context: Context, session: Session, request: packets.History) -> list[Effect]:
@@ -56,9 +60,16 @@ def history(context: Context, session: Session, request: packets.History) -> lis
         more = len(events) > limit
         if more:
             events = events[1:] if newest else events[:-1]
+        nearest_first = reversed(events) if newest else iter(events)
+        fitting = codec.fitting(codec.event_size(name, event.body) for event in nearest_first)
+        if fitting < len(events):
+            more = True
+            events = events[-fitting:] if newest else events[:fitting]
         return [ReplyRaw(codec.encode_history(request.id, name, [event.body for event in events], more=more))]
 
-    return [Ask(lambda reader: reader.events(conversation.id, after, before, limit + 1, newest=newest), page)]
+    return [
+        Ask(request.id, lambda reader: reader.events(conversation.id, after, before, limit + 1, newest=newest), page)
+    ]
 
 
 def search(context: Context, session: Session, request: packets.Search) -> list[Effect]:
@@ -90,15 +101,16 @@ def search(context: Context, session: Session, request: packets.Search) -> list[
     def answer(hits: list[Hit] | BadQuery) -> list[Effect]:
         if isinstance(hits, BadQuery):
             return refuse(request.id, ErrorCode.BAD_QUERY, str(hits), field="query")
+        fitting = codec.fitting(codec.event_size("", hit.body) + _HIT_BYTES for hit in hits)
+        next_ = hits[:fitting][-1].position if len(hits) == limit or fitting < len(hits) else None
         shown = (
             (directory.name_for(directory.conversations[hit.conversation], user.id), hit.body, hit.snippet)
-            for hit in hits
+            for hit in hits[:fitting]
             if hit.conversation in directory.conversations
         )
-        next_ = hits[-1].position if len(hits) == limit else None
         return [ReplyRaw(codec.encode_hits(request.id, shown, next_))]
 
-    return [Ask(read, answer)]
+    return [Ask(request.id, read, answer)]
 
 
 # ---- markers and receipts ------------------------------------------------------------------------------------------
@@ -164,7 +176,7 @@ def receipts(context: Context, session: Session, request: packets.Receipts) -> l
         ]
         return [TellReceipts(request.id, found, target.seq, tuple(each.id for each in recipients))]
 
-    return [Ask(lambda reader: reader.locate(request.target), answer)]
+    return [Ask(request.id, lambda reader: reader.locate(request.target), answer)]
 
 
 def _was_there(conversation: Conversation, user: User, seq: int) -> bool:
@@ -222,7 +234,7 @@ def list_groups(context: Context, session: Session, request: packets.ListGroups)
         )
         for each in page
     ]
-    return [Reply(packets.Ok(re=request.id, groups=infos))]
+    return [Reply(packets.Ok(re=request.id, groups=_fit(infos)))]
 
 
 def list_users(context: Context, session: Session, request: packets.ListUsers) -> list[Effect]:
@@ -230,7 +242,12 @@ def list_users(context: Context, session: Session, request: packets.ListUsers) -
     known = (each for each in context.directory.users.values() if not each.disabled)
     page = _page(known, attrgetter("name"), attrgetter("display_name"), request)
     infos = [packets.UserInfo(each.name, each.display_name, each.shown_presence, each.status) for each in page]
-    return [Reply(packets.Ok(re=request.id, users=infos))]
+    return [Reply(packets.Ok(re=request.id, users=_fit(infos)))]
+
+
+def _fit(infos: list[T]) -> list[T]:
+    """As many as one frame holds, from the first on."""
+    return infos[: codec.fitting(len(codec.encode(info)) for info in infos)]
 
 
 def _page(items: Iterable[Any], key: Any, title: Any, request: packets.ListGroups | packets.ListUsers) -> list[Any]:
@@ -266,7 +283,7 @@ def list_members(context: Context, session: Session, request: packets.ListMember
         )
         for each in belonging
     ]
-    return [Reply(packets.Ok(re=request.id, members=sorted(infos, key=attrgetter("user"))))]
+    return [Reply(packets.Ok(re=request.id, members=_fit(sorted(infos, key=attrgetter("user")))))]
 
 
 def admin_audit(context: Context, session: Session, request: packets.AdminAudit) -> list[Effect]:
@@ -285,6 +302,6 @@ def admin_audit(context: Context, session: Session, request: packets.AdminAudit)
             )
             for line in lines
         ]
-        return [Reply(packets.Ok(re=request.id, audit=entries))]
+        return [Reply(packets.Ok(re=request.id, audit=_fit(entries)))]
 
-    return [Ask(lambda reader: reader.audit(before, request.limit), answer)]
+    return [Ask(request.id, lambda reader: reader.audit(before, request.limit), answer)]

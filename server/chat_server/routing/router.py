@@ -40,6 +40,8 @@ _ADMIN_ONLY = (
 def decide(context: Context, session: Session, packet: ClientPacket) -> list[Effect]:
     """What ``packet``, come in over ``session``, causes."""
     if session.user:
+        if session.device not in context.directory.devices:
+            return refuse(getattr(packet, "id", UNSET), ErrorCode.NOT_AUTHENTICATED, "this device was logged out")
         # the two that a busy server sees most come first
         if packet.__class__ is packets.PostGroup:
             return posting.post_group(context, session, packet)
