@@ -48,7 +48,7 @@ lint: $(DEV) ## ruff: rules and format
 
 types: $(DEV) ## mypy --strict over packages, tests and tools
 	@$(BIN)/mypy
-	@$(BIN)/mypy tests tools
+	@$(BIN)/mypy tests tools bench
 
 arch: $(DEV) ## import-linter: what may import what
 	@$(BIN)/lint-imports --no-logo
@@ -57,8 +57,8 @@ fmt: $(DEV) ## mend what ruff can mend: order of imports, format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV) ## measure a server on this machine
-	@$(BIN)/python -m bench
+bench: $(DEV) ## measure a server on this machine (BENCH=--quick for a tenth of the load)
+	@$(BIN)/python -m bench.server $(BENCH)
 
 replay: $(DEV) ## post an IRC log through a server and compare what arrives (LOG=file)
 	@$(BIN)/python -m tools.replay $(LOG)
