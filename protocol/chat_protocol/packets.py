@@ -42,9 +42,9 @@ DisplayName = Annotated[str, Meta(min_length=1, max_length=limits.MAX_DISPLAY_NA
 DeviceName = Annotated[str, Meta(min_length=1, max_length=limits.MAX_DEVICE_CHARS, extra={"text": LINE})]
 Title = Annotated[str, Meta(extra={"text": TOPIC, "max_chars": limits.MAX_TITLE_CHARS})]
 Topic = Annotated[str, Meta(extra={"text": TOPIC, "max_chars": limits.MAX_TOPIC_CHARS})]
-Visibility = Annotated[str, Meta(pattern="^(public|private)$")]
-HistoryMode = Annotated[str, Meta(pattern="^(all|since_join)$")]
-Role = Annotated[str, Meta(pattern="^(owner|moderator|member)$")]
+Visibility = Annotated[str, Meta(pattern=r"^(public|private)\Z")]
+HistoryMode = Annotated[str, Meta(pattern=r"^(all|since_join)\Z")]
+Role = Annotated[str, Meta(pattern=r"^(owner|moderator|member)\Z")]
 ListLimit = Annotated[int, Meta(ge=1, le=limits.MAX_LIST_LIMIT)]
 
 
@@ -301,7 +301,7 @@ class Typing(Packet, frozen=True, gc=False, tag="typing"):
 class SetPresence(Request, frozen=True, gc=False, tag="presence"):
     """Tell the others whether one is there."""
 
-    state: Annotated[str, Meta(pattern="^(online|away|dnd)$")]
+    state: Annotated[str, Meta(pattern=r"^(online|away|dnd)\Z")]
     text: Annotated[str, Meta(max_length=limits.MAX_STATUS_CHARS, extra={"text": LINE})] = ""
 
 
@@ -366,7 +366,7 @@ class AdminSetRoles(Request, frozen=True, gc=False, tag="admin_set_roles"):
     """Give an account its server roles, ``admin`` and ``bot`` or none (admin)."""
 
     user: Reference
-    roles: list[Annotated[str, Meta(pattern="^(admin|bot)$")]]
+    roles: list[Annotated[str, Meta(pattern=r"^(admin|bot)\Z")]]
 
 
 class AdminSessions(Request, frozen=True, gc=False, tag="admin_sessions"):

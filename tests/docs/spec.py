@@ -126,7 +126,8 @@ def _length(kind: kinds.StrType) -> str:
 def _choices(pattern: str | None) -> str:
     if pattern is None:
         return ""
-    return ", ".join(pattern.removeprefix("^(").removesuffix(")$").split("|")).replace(_NUMBER, "a number")
+    words = pattern.removeprefix("^(").removesuffix(")$").removesuffix(r")\Z")
+    return ", ".join(words.split("|")).replace(_NUMBER, "a number")
 
 
 def _of_extra(extra: dict[str, Any]) -> str:
