@@ -70,6 +70,24 @@ def test_backlog_then_live(people: People) -> None:
         assert events_in(reader.settle(), conversation) == []
 
 
+def test_syncs_amid_live_events(people: People) -> None:
+    """Who syncs from the end of the log while events come gets each that follows, once and in order (protocol.md 4)."""
+    alice, bob = people.users("alice", "bob")
+    conversation, _ = filled(people, alice, bob, messages=1)
+    readers, requests = [], []
+    for number in range(25):
+        reader = people.again(bob)
+        requests += [start_say(alice, conversation, f"{number}-{each}") for each in range(20)]
+        sync = reader.start("sync", epoch=reader.epoch, cursors={conversation: 2**53 - 1})
+        requests += [start_say(alice, conversation, f"{number}+{each}") for each in range(20)]
+        readers.append((reader, sync))
+    last = [alice.answer(request)["seq"] for request in requests][-1]
+    for reader, sync in readers:
+        cursor = entry(reader.answer(sync), conversation)["cursor"]
+        walk(cursor, read_up_to(reader, conversation, last) if cursor < last else [])
+        assert events_in(reader.settle(), conversation) == []
+
+
 def test_not_received_comes_again(people: People) -> None:
     """On a later connection what was not yet ``received`` comes again (protocol.md 4)."""
     alice, bob = people.users("alice", "bob")

@@ -115,6 +115,18 @@ def test_read_in_a_private_chat(people: People) -> None:
     assert alice.expect("read") == {"type": "read", "conversation": f"@{bob.user}", "user": bob.user, "seq": 1}
 
 
+def test_read_only_moves_forward(people: People) -> None:
+    """To read what was read already changes nothing and is told to nobody (protocol.md 6)."""
+    alice, bob = people.users("alice", "bob")
+    other = people.device(bob)
+    for text in ("one", "two", "three"):
+        say(alice, f"@{bob.user}", text)
+    for seq in (2, 1, 2):
+        bob.request("read", conversation=f"@{alice.user}", seq=seq)
+    for client in (alice, other):
+        assert [push["seq"] for push in client.settle() if push["type"] == "read"] == [2]
+
+
 def test_read_within_the_log(people: People) -> None:
     """``read`` does not go beyond the end of the log, and is refused where one may not read (protocol.md 6)."""
     alice, bob = people.users("alice", "bob")
@@ -175,7 +187,9 @@ def test_typing(people: People) -> None:
     group = people.group(alice, bob)
     for conversation, seen_as in ((f"#{group}", f"#{group}"), (f"@{bob.user}", f"@{alice.user}")):
         payload = json.dumps({"type": "typing", "conversation": conversation}).encode()
-        alice.send_bytes((struct.pack(">I", len(payload)) + payload) * 5)
+        shouted = json.dumps({"type": "typing", "conversation": conversation.upper()}).encode()
+        for each in (payload, payload, shouted, payload):
+            alice.send_bytes(struct.pack(">I", len(each)) + each)
         told = bob.expect("typing")
         assert told == {"type": "typing", "conversation": seen_as, "user": alice.user}
         alice.settle()

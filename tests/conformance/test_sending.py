@@ -156,6 +156,18 @@ def test_conflicts(people: People) -> None:
     assert contents(history(bob, f"#{group}")) == ["mine"]
 
 
+def test_a_refused_first_message_leaves_no_chat(people: People) -> None:
+    """A private chat begins with its first event: a send that is a conflict begins none (protocol.md 4, 5)."""
+    alice, bob = people.users("alice", "bob")
+    message_id = say(alice, f"@{alice.user}", "mine")["message_id"]
+    assert refusal(alice, "private_message", to=bob.user, message_id=message_id, content="other") == "conflict"
+    assert not [push for push in bob.settle() if push.get("conversation") == f"@{alice.user}"]
+    assert f"@{alice.user}" not in str(people.again(bob).sync())
+    assert say(alice, f"@{bob.user}", "hi")["seq"] == 1
+    assert bob.expect("conversation", conversation=f"@{alice.user}")["role"] is not None
+    assert bob.expect("private_message", content="hi")["seq"] == 1
+
+
 def test_same_id_in_another_conversation(people: People) -> None:
     """A ``message_id`` is unique on the server: it cannot become an event of a second conversation (protocol.md 5)."""
     alice, bob = people.users("alice", "bob")
