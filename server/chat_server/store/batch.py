@@ -132,12 +132,11 @@ class Batch:
         head = heads.get(conversation)
         if head is None:
             head = self._old_heads.get(conversation, _GONE)
-        if head < 0:
-            return Missing()
         kind = _CODES[write.kind]
         target = None
-        if write.target is not None and (target := self._target(write)) is None:
-            return Missing()
+        if head < 0 or (write.target is not None and (target := self._target(write)) is None):
+            # Nothing is inserted, so nothing would tell that the id is known: a deletion sent again, for one.
+            return self._known(write) or Missing()
         heads[conversation] = seq = head + 1
         seen.add(message_id)
         body = b'"seq":%d,%b' % (seq, write.body)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from copy import deepcopy
 from threading import Lock
 from typing import Any, Final
 
@@ -55,8 +54,8 @@ from chat_server.store.index import content_of
 from chat_server.store.text import parse, snippet
 
 
-class _Event(msgspec.Struct):
-    """An event with its place in the order of all events."""
+class _Event(msgspec.Struct, frozen=True):
+    """An event with its place in the order of all events; replaced where it changes."""
 
     id: int
     seq: int
@@ -88,6 +87,14 @@ class _State:
         self.audit: list[AuditLine] = []
         self.last_id = 0
 
+    def copy(self) -> _State:
+        """The same state, to be changed without changing this one."""
+        other = _State()
+        for name, value in vars(self).items():
+            setattr(other, name, value.copy() if isinstance(value, (dict, list)) else value)
+        other.logs = {conversation: log.copy() for conversation, log in self.logs.items()}
+        return other
+
     def head(self, conversation: int) -> int:
         return len(self.logs.get(conversation, ()))
 
@@ -115,8 +122,8 @@ class _State:
                 return Missing()
         seq = len(log) + 1
         self.last_id += 1
-        event = _Event(self.last_id, seq, write, records.numbered(seq, write.body))
-        event.mentions = _mentioned(event, write)
+        body = records.numbered(seq, write.body)
+        event = _Event(self.last_id, seq, write, body, mentions=_mentioned(write, write))
         if target is not None:
             self.change(write, target)
         log.append(event)
@@ -125,8 +132,8 @@ class _State:
 
     def change(self, write: Append, target: _Event) -> None:
         if write.kind == "edited":
-            target.body = records.revised(target.body, write)
-            target.mentions = _mentioned(target, write)
+            body, mentions = records.revised(target.body, write), _mentioned(target.append, write)
+            self.replace(msgspec.structs.replace(target, body=body, mentions=mentions))
         elif write.kind == "deleted":
             edits = [
                 event
@@ -134,9 +141,12 @@ class _State:
                 if event.append.kind == "edited" and event.append.target == write.target
             ]
             for event in (target, *edits):
-                event.body = records.erased(event.body)
-                event.deleted = True
-                event.mentions = frozenset()
+                body = records.erased(event.body)
+                self.replace(msgspec.structs.replace(event, body=body, deleted=True, mentions=frozenset()))
+
+    def replace(self, event: _Event) -> None:
+        self.logs[event.append.conversation][event.seq - 1] = event
+        self.by_message_id[event.append.message_id] = event
 
     def put_user(self, write: PutUser) -> None:
         if any(row.name == write.row.name and row.id != write.row.id for row in self.users.values()):
@@ -245,7 +255,7 @@ class MemoryStore:
     def commit(self, batch: list[Write]) -> list[Outcome | None]:
         """See :class:`chat_server.store.base.Store`. Copies everything first: for small tests that is fast enough."""
         with self._lock:
-            attempt = deepcopy(self._state)
+            attempt = self._state.copy()
             outcomes: list[Outcome | None] = []
             for index, write in enumerate(batch):
                 if (reason := records.fault(write)) is not None:
@@ -359,7 +369,7 @@ def _repeated(known: _Event, write: Append) -> Outcome:
     return Appended(known.seq, first.timestamp_ms, known.body, True)
 
 
-def _mentioned(event: _Event, source: Append) -> frozenset[int]:
-    if records.KIND_CODES[event.append.kind] > records.LAST_COUNTED:
+def _mentioned(append: Append, source: Append) -> frozenset[int]:
+    if records.KIND_CODES[append.kind] > records.LAST_COUNTED:
         return frozenset()
-    return frozenset(source.mentions) - {event.append.sender}
+    return frozenset(source.mentions) - {append.sender}

@@ -43,6 +43,7 @@ UUID = "0197a5c0-1111-7000-8000-0123456789ab"
 
 
 def seqs(outcomes: list[object]) -> list[int | None]:
+    """The seqs that were given, None where none was."""
     return [outcome.seq if isinstance(outcome, Appended) else None for outcome in outcomes]
 
 
@@ -68,6 +69,7 @@ def test_other_writes_have_no_outcome(store: Store) -> None:
 
 
 def test_an_empty_batch_is_allowed(store: Store) -> None:
+    """Nothing to do is nothing to fail."""
     assert store.commit([]) == []
 
 
@@ -145,6 +147,7 @@ def test_a_log_is_whole_however_long(store: Store, reader: Reader) -> None:
 
 
 def test_an_id_is_located(store: Store, reader: Reader) -> None:
+    """Where it stands and whose it is; an id that cannot be is not there."""
     store.commit([post(id="a"), post(id=UUID, to=DEV, by=BOB, at=7)])
     assert reader.locate(UUID) == Located(DEV, 1, "group_message", BOB, 7, deleted=False)
     assert reader.locate("unknown") is None
@@ -214,9 +217,13 @@ def test_a_repeated_change_changes_nothing_again(store: Store, reader: Reader) -
     gone = delete("a", id="d")
     store.commit([gone])
     assert seqs([*store.commit([gone])]) == [4]
+    store.load()  # forgets what it remembered of recent ids
+    assert seqs([*store.commit([gone])]) == [4]
+    assert seqs([*store.commit([first])]) == [2]
 
 
 def test_a_duplicate_has_the_body_as_it_stands_now(store: Store, reader: Reader) -> None:
+    """A sender that resends after an edit sees the edit."""
     store.commit([post("first", id="a"), edit("a", "second", id="e")])
     (again,) = store.commit([post("first", id="a")])
     assert isinstance(again, Appended)
@@ -271,6 +278,7 @@ def test_positions_only_move_forward(store: Store, reader: Reader) -> None:
 
 
 def test_at_head_is_the_head_at_that_point_of_the_batch(store: Store, reader: Reader) -> None:
+    """So that a join or a kick bounds a stay by itself."""
     store.commit(
         [
             device("d", BOB),
@@ -288,6 +296,7 @@ def test_at_head_is_the_head_at_that_point_of_the_batch(store: Store, reader: Re
 
 
 def test_reach_is_the_furthest_of_all_devices(store: Store, reader: Reader) -> None:
+    """In the order asked for, zeros where there is nothing."""
     store.commit([device("d1", BOB), device("d2", BOB), device("d3", CAROL), *(post(id=f"{n}") for n in range(9))])
     store.commit([Advance("d1", BOB, OPS, 3, 31), Advance("d2", BOB, OPS, 7, 72), MarkRead(CAROL, OPS, 2, 5)])
     expected = [Reach(CAROL, 0, 0, 2, 5), Reach(BOB, 7, 72, 0, 0), Reach(ALICE, 0, 0, 0, 0)]
@@ -297,6 +306,7 @@ def test_reach_is_the_furthest_of_all_devices(store: Store, reader: Reader) -> N
 
 
 def test_cursors_of_unknown_devices_and_positions_nowhere_are_ignored(store: Store, reader: Reader) -> None:
+    """A device may be revoked while its last words are on their way."""
     store.commit([device("d", BOB), post(id="1")])
     store.commit(
         [
@@ -379,6 +389,7 @@ def test_a_conversation_may_come_again(store: Store, reader: Reader) -> None:
 
 
 def test_audit_lines_come_newest_first(store: Store, reader: Reader) -> None:
+    """An id continues the list."""
     store.commit([Audit(n, ALICE, "act", f"detail {n}") for n in range(1, 6)])
     newest = reader.audit(None, 2)
     assert [line.at_ms for line in newest] == [5, 4]
