@@ -96,6 +96,7 @@ class Index:
         self._indexed = 0
         self.must_purge = False
         self._is_merging = False
+        self._has_deleted = False
         self._purge_at = 0.0
         self._connection = self._opened()
 
@@ -111,8 +112,8 @@ class Index:
             (self._indexed, _SLICE),
         ).fetchall()
         try:
-            if self.must_purge and monotonic() > self._purge_at:
-                return self._purge() or bool(events)
+            if self.must_purge and monotonic() >= self._purge_at and self._purge():
+                return True
             if events:
                 self._follow(events)
                 return True
@@ -247,25 +248,38 @@ class Index:
         return True
 
     def _must_purge_soon(self) -> None:
+        self._has_deleted = True
         if not self.must_purge:
-            self.must_purge = True
-            self._purge_at = monotonic() + PURGE_AFTER_S
+            self._purge_later()
+
+    def _purge_later(self) -> None:
+        self.must_purge = True
+        self._purge_at = monotonic() + PURGE_AFTER_S
 
     def _purge(self) -> bool:
-        """Rid the index of what was deleted: some of it at a time; True if more is left.
+        """Rid the index of what was deleted: some of it at a time; True if more is to be done now.
 
         Without FTS5's own secure-delete deleted tokens stay in their segments until these are merged into one.
         """
         execute = self._connection.execute
+        if not self._is_merging:
+            self._has_deleted = False
         if not _HAS_SECURE_DELETE:
-            pages = -_MERGE_PAGES if not self._is_merging else _MERGE_PAGES
+            # A negative number begins to merge all there is, positive ones go on with it.
+            pages = _MERGE_PAGES if self._is_merging else -_MERGE_PAGES
+            self._is_merging = True
             before = self._connection.total_changes
             execute("INSERT INTO message (message, rank) VALUES ('merge', ?)", (pages,))
-            self._is_merging = True
             if self._connection.total_changes - before >= 2:
                 return True
             self._is_merging = False
+        if self._has_deleted:  # while that went on
+            self._purge_later()
+            return False
         execute("UPDATE state SET value = 0 WHERE key = 'purge'")
         busy, _, _ = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        self.must_purge = bool(busy)
-        return self.must_purge
+        if busy:
+            self._purge_later()
+        else:
+            self.must_purge = False
+        return False

@@ -47,6 +47,7 @@ class SqliteStore:
     def __init__(self, data_dir: Path, lock: FolderLock) -> None:
         self._path = data_dir / DATABASE
         self._lock = lock
+        self._is_closed = False
         touch_private(self._path)
         self._connection = open_writer(self._path)
         try:
@@ -84,6 +85,9 @@ class SqliteStore:
 
     def close(self) -> None:
         """See :class:`chat_server.store.base.Store`."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._index.close()
         try:
             with translating():

@@ -37,10 +37,9 @@ class Upkeep:
             StoreBroken: the log is damaged.
         """
         deadline = monotonic() + _SLICE_S
-        has_more = True
         try:
-            while has_more and monotonic() < deadline:
-                has_more = self._erase_some() or self._index.step()
+            while (has_more := self._erase_some() or self._index.step()) and monotonic() < deadline:
+                pass
             is_dirty = self._writer.has_erased and not self._truncate()
         except StoreUnavailable:
             return True  # a full disk, say: what is left to do stays noted, and commits tell whom it concerns
