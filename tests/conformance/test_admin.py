@@ -89,6 +89,24 @@ def test_sessions_and_audit(people: People, admin: Client) -> None:
     assert admin.request("admin_audit")["type"] == "ok"
 
 
+def test_deleted_group(people: People, admin: Client) -> None:
+    """An admin can delete a foreign group: it ends for all, and its numbers never come again (protocol.md 3, 6)."""
+    alice, bob = people.users("alice", "bob")
+    group = people.group(alice, bob, visibility="private")
+    last = say(alice, f"#{group}", "hello")["seq"]
+    bob.settle()
+    assert refusal(alice, "admin_delete_group", group=group) == "forbidden"
+    admin.request("admin_delete_group", group=group)
+    assert bob.expect("conversation", conversation=f"#{group}")["role"] is None
+    assert refusal(bob, "history", conversation=f"#{group}") == "not_found"
+    assert refusal(alice, "group_message", group=group, message_id=new_id(), content="x") == "not_found"
+    again = alice.ask("create_group", group=group)
+    if again["type"] == "ok":  # then cursors of the old log must not hide the new one
+        assert say(alice, f"#{group}", "anew")["seq"] > last
+    else:
+        assert again["code"] == "name_taken"
+
+
 def test_disabled_user(people: People, admin: Client) -> None:
     """Who is disabled is disconnected and can log in no more, neither by password nor by token (protocol.md 6)."""
     alice = people.user("alice")

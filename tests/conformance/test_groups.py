@@ -249,7 +249,7 @@ def test_list_of_groups(people: People) -> None:
     """``groups`` lists public groups and one's own, with what one needs to choose (protocol.md 6)."""
     alice, bob = people.users("alice", "bob")
     public, private = people.group(alice, bob, title="Public"), people.group(alice, visibility="private")
-    query = public[:-2]
+    query = public[:-3]
     found = {each["group"]: each for each in alice.request("groups", query=query)["groups"]}
     assert found[public] == {
         "group": public, "title": "Public", "topic": "", "members": 2, "joined": True, "visibility": "public",
@@ -265,7 +265,7 @@ def test_pages_of_groups(people: People) -> None:
     """``groups`` comes in pages: at most ``limit``, each ``after`` the last of the one before (protocol.md 6)."""
     alice = people.user()
     names = sorted(people.group(alice) for _ in range(7))
-    query = names[0][:-2]
+    query = names[0][:-3]
     seen: list[str] = []
     while page := listed(alice, query=query, limit=3, **({"after": seen[-1]} if seen else {})):
         assert len(page) <= 3

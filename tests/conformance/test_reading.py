@@ -293,7 +293,7 @@ def test_users(people: People) -> None:
     """``users`` lists users with what they call themselves, in pages (protocol.md 6)."""
     asker = people.user("asker")
     names = sorted(people.user("user", sync=False, display_name="Somebody").user for _ in range(5))
-    query = names[0][:-2]
+    query = names[0][:-3]
     seen: list[str] = []
     while page := asker.request("users", query=query, limit=2, **({"after": seen[-1]} if seen else {}))["users"]:
         assert len(page) <= 2

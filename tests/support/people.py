@@ -31,7 +31,8 @@ class People:
     def name(self, stem: str) -> str:
         """A name that nobody has."""
         self._count += 1
-        return f"{stem}-{self._tag}{chr(ord('a') + self._count // 26)}{chr(ord('a') + self._count % 26)}"
+        letters = (chr(ord("a") + self._count // power % 26) for power in (26 * 26, 26, 1))
+        return f"{stem}-{self._tag}{''.join(letters)}"
 
     def connect(self, receive_buffer_bytes: int | None = None) -> Client:
         """A connection on which nothing was said yet."""
