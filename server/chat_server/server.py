@@ -124,6 +124,8 @@ class ChatServer:
         readers, hashers = self._dispatcher.readers.threads, self._dispatcher.hashers.threads
         for thread in (self._dispatcher, self._dispatcher.writer, *self._io, *readers, *hashers):
             thread.join(max(0.1, deadline - time.monotonic()))
+        for io in self._io:
+            io.close()
         self._store.close()
 
     def _stop_io(self) -> None:

@@ -17,7 +17,7 @@ from chat_client.core.errors import ConfigError
 
 __all__ = ["DEFAULT_PORT", "ServerAddress", "ServerLink", "fingerprint_of", "parse_link"]
 
-DEFAULT_PORT: Final = 7443
+DEFAULT_PORT: Final = 7007
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 

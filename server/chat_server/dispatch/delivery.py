@@ -300,7 +300,7 @@ class Delivery:
             "unread": unread,
             "mentions": mentions,
             "role": stay.role if stay is not None else "member",
-            "muted": stay.muted if stay is not None else False,
+            "muted": stay.muted if stay is not None else user in conversation.muted,
             "topic": conversation.topic,
         }
         match conversation.kind:

@@ -147,7 +147,7 @@ class Synchroniser:
 
         def tell(standings: list[Standing] | None) -> None:
             for peer, standing in zip(peers, standings or (), strict=False):
-                if peer.is_gone or peer.session.user not in conversation.members:
+                if peer.is_gone or conversation.id not in peer.live | peer.lagging.keys():
                     continue
                 cursor = standing.read_seq if standing.cursor is None else standing.cursor
                 entry = self._delivery.entry(

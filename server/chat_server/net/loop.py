@@ -96,6 +96,10 @@ class IoThread(threading.Thread):
         """Send what is ordered, close all connections, end; at the latest after ``within_s``."""
         self._call(lambda: self._begin_stop(within_s))
 
+    def close(self) -> None:
+        """Release what other threads may use to reach this one, once it has ended and they have no reason to."""
+        self._waker.close()
+
     def _call(self, work: Callable[[], None]) -> None:
         self._calls.append(work)
         self._signal()
@@ -402,7 +406,6 @@ class IoThread(threading.Thread):
         for channel in list(self._channels):
             channel.sock.close()
         self._selector.close()
-        self._waker.close()
 
     # ---- deadlines
 

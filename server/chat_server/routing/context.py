@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from chat_protocol.names import ConversationName
 from chat_server.routing.directory import Directory
 
 _TYPING_MS: Final = 3_000
@@ -60,7 +61,7 @@ class Context:
         self.now_ms = 0
         self._typed_ms: dict[tuple[int, str], int] = {}
 
-    def may_type(self, user: int, conversation: str) -> bool:
+    def may_type(self, user: int, conversation: ConversationName) -> bool:
         """Whether 3 s have passed since ``user`` was last told to be typing in ``conversation``; counts as told."""
         last_ms = self._typed_ms.get((user, conversation))
         if last_ms is not None and 0 <= self.now_ms - last_ms < _TYPING_MS:

@@ -22,6 +22,8 @@ from chat_server.store.base import (
     UserRow,
 )
 
+DELETED = "deleted"
+"""The visibility of a group that was deleted: its name is never given again, for its seqs were used."""
 ADMIN = "admin"
 BOT = "bot"
 SMALL_GROUP = 100
@@ -55,6 +57,8 @@ class Conversation:
     members: dict[int, Stay] = field(default_factory=dict)
     """Current members by user id, in the order of joining. Empty for announcements, where everybody is one."""
     invited: set[int] = field(default_factory=set)
+    muted: set[int] = field(default_factory=set)
+    """Who muted the announcements or their notifications; elsewhere the member's stay says it."""
     sides: dict[int, ConversationName] = field(default_factory=dict)
     """What each side of a private chat calls it, once it was asked for: names never change."""
 
@@ -221,8 +225,9 @@ class Directory:
         self.conversations[conversation.id] = conversation
         match conversation.kind:
             case Kind.GROUP:
-                self.groups[conversation.key] = conversation
                 self._group_looks.add(names.skeleton(conversation.key))
+                if conversation.visibility != DELETED:
+                    self.groups[conversation.key] = conversation
             case Kind.PRIVATE:
                 low, _, high = conversation.key.partition(":")
                 self.privates[int(low), int(high)] = conversation
@@ -231,15 +236,17 @@ class Directory:
             case Kind.ANNOUNCEMENTS:
                 pass
 
-    def drop_conversation(self, conversation: Conversation) -> None:
-        """Forget a group that is deleted."""
+    def drop_group(self, conversation: Conversation) -> Conversation:
+        """Forget a group that is deleted; what stays in its place is a name that cannot be taken."""
         for user in list(conversation.members):
             self.users[user].conversations.pop(conversation.id, None)
         for user_ in self.users.values():
             user_.ended.pop(conversation.id, None)
         self.conversations.pop(conversation.id, None)
         self.groups.pop(conversation.key, None)
-        self._group_looks.discard(names.skeleton(conversation.key))
+        grave = Conversation(self._next_conversation, Kind.GROUP, conversation.key, visibility=DELETED)
+        self._add(grave)
+        return grave
 
     def group(self, name: str) -> Conversation | None:
         """The group of that name, however it is written, with or without ``#``; None also for what is no name."""
@@ -276,7 +283,11 @@ class Directory:
 
     def _restore_stay(self, conversation_id: int, user_id: int, stay: Stay) -> None:
         conversation, user = self.conversations[conversation_id], self.users[user_id]
-        if stay.until_seq is None:
+        if conversation.kind in (Kind.ANNOUNCEMENTS, Kind.NOTIFICATIONS):
+            # nobody joins these; the row only says that it is muted
+            if stay.muted:
+                conversation.muted.add(user_id)
+        elif stay.until_seq is None:
             conversation.members[user_id] = stay
             user.conversations[conversation_id] = conversation
         else:

@@ -212,12 +212,17 @@ def mute(context: Context, session: Session, request: packets.Mute) -> list[Effe
     found = access.find(context.directory, user, request.conversation)
     if isinstance(found, access.Denied):
         return refuse(request.id, found.code, found.message, field="conversation")
-    stay = None if found is None else found.members.get(user.id)
-    if found is None or stay is None:
-        message = "only groups and private chats in which something was said can be muted"
+    if found is None:
+        message = "a conversation can be muted once something was said in it"
         return refuse(request.id, ErrorCode.FORBIDDEN, message, field="conversation")
-    stay.muted = request.muted
-    steps: tuple[Step, ...] = (PutMember(found.member_row(user.id)), Changed(found, (user.id,)))
+    stay = found.members.get(user.id)
+    if stay is None:
+        (found.muted.add if request.muted else found.muted.discard)(user.id)
+        row = MemberRow(found.id, user.id, "member", 0, 0, request.muted)
+    else:
+        stay.muted = request.muted
+        row = found.member_row(user.id)
+    steps: tuple[Step, ...] = (PutMember(row), Changed(found, (user.id,)))
     return [Commit(steps, (Reply(packets.Ok(re=request.id)),))]
 
 

@@ -43,6 +43,23 @@ def post_private(context: Context, session: Session, post: packets.PostPrivate) 
         if session.refused and (refusal := _out_of_order(session, chat, post.id, post.message_id)):
             return refusal
         return [Commit((Log(chat, events.message(context, chat, user, post), post.id),))]
+
+    def decide(known: Located | None) -> list[Effect]:
+        if known is not None and directory.private(user.id, peer.id) is None:
+            # a chat is made by a message, not by one that is refused
+            message = "this message_id was used for something else: take a new one"
+            return refuse(post.id, ErrorCode.CONFLICT, message, field="message_id")
+        return _begin_private(context, user, peer, post)
+
+    return [Ask(post.id, lambda reader: reader.locate(post.message_id), decide)]
+
+
+def _begin_private(context: Context, user: User, peer: User, post: packets.PostPrivate) -> list[Effect]:
+    """The first message between two users, unless another one was faster."""
+    directory = context.directory
+    chat = directory.private(user.id, peer.id)
+    if chat is not None:
+        return [Commit((Log(chat, events.message(context, chat, user, post), post.id),))]
     low, high = sorted((user.id, peer.id))
     chat = directory.new_conversation(Kind.PRIVATE, f"{low}:{high}", context.now_ms)
     steps: list[Step] = [PutConversation(chat.row())]

@@ -200,18 +200,16 @@ def typing(context: Context, session: Session, packet: packets.Typing) -> list[E
     directory = context.directory
     user = directory.users[session.user]
     found = access.find(directory, user, packet.conversation)
-    if isinstance(found, access.Denied) or not context.may_type(user.id, packet.conversation):
-        return []
-    match kind_of(packet.conversation):
-        case Kind.GROUP if found is not None:
-            name = directory.name_for(found, user.id)
+    kind = kind_of(packet.conversation)
+    if kind is Kind.GROUP and isinstance(found, Conversation):
+        name = directory.name_for(found, user.id)
+        if context.may_type(user.id, name):
             return [TellMembers(found, packets.TypingNow(name, user.name))]
-        case Kind.PRIVATE:
-            peer = directory.user(packet.conversation[1:])
-            if peer is not None and peer is not user:
-                return [Tell((peer.id,), packets.TypingNow(private_conversation(user.name), user.name))]
-        case _:
-            pass
+    elif kind is Kind.PRIVATE and not isinstance(found, access.Denied):
+        # also where nothing was said yet
+        peer = directory.user(packet.conversation[1:])
+        if peer is not None and peer is not user and context.may_type(user.id, private_conversation(peer.name)):
+            return [Tell((peer.id,), packets.TypingNow(private_conversation(user.name), user.name))]
     return []
 
 

@@ -24,7 +24,7 @@ from chat_server.routing.effects import (
     refuse,
 )
 from chat_server.routing.session import Session
-from chat_server.store.base import Audit, DropConversation
+from chat_server.store.base import Audit, DropConversation, PutConversation
 
 _ADMIN_ONLY = (
     packets.Stats,
@@ -169,6 +169,10 @@ def _delete_group(context: Context, session: Session, request: packets.AdminDele
     if group is None:
         return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such group", field="group")
     steps: list[Step] = [End(group, user) for user in group.members]
-    context.directory.drop_conversation(group)
-    steps += [DropConversation(group.id), Audit(context.now_ms, session.user, "admin_delete_group", group.key)]
+    grave = context.directory.drop_group(group)
+    steps += [
+        DropConversation(group.id),
+        PutConversation(grave.row()),
+        Audit(context.now_ms, session.user, "admin_delete_group", group.key),
+    ]
     return [Commit(tuple(steps), (Reply(packets.Ok(re=request.id)),))]
