@@ -253,6 +253,7 @@ def test_two_types(types: tuple[str, str]) -> None:
     if isinstance(found, RemoteProtocolError):
         assert found.code in {"bad_request", "unknown_type", "bad_json"}
     else:
+        assert found is not None
         assert tag(type(found)) in types
 
 

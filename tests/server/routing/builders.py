@@ -11,7 +11,6 @@ import msgspec
 
 from chat_protocol import packets
 from chat_protocol.codec import decode_server
-from chat_protocol.names import Kind
 from chat_protocol.packets import ClientPacket, ServerPacket
 from chat_server.routing import effects
 from chat_server.routing.context import Context, Passwords, Rules, secret_hash
@@ -173,19 +172,21 @@ class World:
         return decide(self.context, session, packet)
 
     def settle(self, found: list[Effect]) -> list[Effect]:
-        """Carry effects out, and what follows from them; in order, but commits take longer than anything else."""
+        """Carry effects out, and what follows from them; commits take longer than anything else."""
         seen: list[Effect] = []
         commits: deque[effects.Commit] = deque()
         waiting = deque(found)
         reader = self.store.reader()
         while waiting or commits:
-            effect = waiting.popleft() if waiting else commits.popleft()
+            if not waiting:
+                commit = commits.popleft()
+                seen += self._commit(commit)
+                waiting.extend(commit.then)
+                continue
+            effect = waiting.popleft()
             match effect:
-                case effects.Commit() if waiting:
-                    commits.append(effect)
                 case effects.Commit():
-                    seen += self._commit(effect)
-                    waiting.extend(effect.then)
+                    commits.append(effect)
                 case effects.Ask(read=read, then=then):
                     waiting.extend(then(read(reader)))
                 case effects.Compute(work=work, then=then):
@@ -207,8 +208,9 @@ class World:
         for step in commit.steps:
             match step:
                 case effects.Begin(conversation, user):
-                    stay = conversation.members[user]
-                    stay.since_seq = conversation.head + 1 if stay.since_seq < 0 else stay.since_seq
+                    stay = conversation.members.get(user)
+                    if stay is not None and stay.since_seq < 0:
+                        stay.since_seq = conversation.head + 1
                 case effects.End(conversation, user):
                     if conversation.id in self.directory.users[user].ended:
                         self.directory.users[user].ended[conversation.id].until_seq = conversation.head
@@ -301,6 +303,3 @@ def crew(visibility: str = "public", history: str = "all") -> World:
         world.said(group, name, f"by-{name}")
         assert len(world.log(group)) == number
     return world
-
-
-KINDS = (Kind.GROUP, Kind.PRIVATE, Kind.ANNOUNCEMENTS, Kind.NOTIFICATIONS)
