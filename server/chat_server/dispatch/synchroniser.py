@@ -58,6 +58,9 @@ class Synchroniser:
             members = self._delivery.entry(
                 conversation, user.id, start, standing.read_seq, standing.unread, standing.mentions
             )
+            if over is None:
+                # what the counts are of: what came since is sent as backlog, and counted by the client
+                members["last_seq"] = standing.last_seq
             entries.append(packets.ConversationEntry(**members))  # type: ignore[arg-type]
             starts.append((conversation, start, over))
         if user.notifications is None:

@@ -10,11 +10,15 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
+import structlog
+
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import News, Peer
 from chat_server.routing.effects import Begin, Changed, Commit, End, Log
 from chat_server.routing.lanes import Lane, Lanes
-from chat_server.store.base import Outcome, Store, StoreUnavailable, Write
+from chat_server.store.base import BadWrite, Outcome, Store, StoreUnavailable, Write
+
+_log = structlog.get_logger("store")
 
 _MOST_JOBS: Final = 2048
 """Jobs in one commit: bounds how long the first of them waits for the last."""
@@ -126,7 +130,11 @@ class Writer(threading.Thread):
         for job in jobs:
             writes += job.writes
         started = monotonic()
-        outcomes = self._try(writes)
+        try:
+            outcomes = self._try(writes)
+        except BadWrite as error:
+            self._commit_without(jobs, error)
+            return
         if outcomes is None:
             self._is_failed = True
             self._fail(jobs)
@@ -138,6 +146,18 @@ class Writer(threading.Thread):
             job.outcomes = outcomes[at:end]
             at = end
         self._inbox.put([(News.COMMITTED, jobs, None)])
+
+    def _commit_without(self, jobs: list[Job], error: BadWrite) -> None:
+        """One job holds what can never be stored, a fault of the server: its neighbours do not fail with it."""
+        end = 0
+        for job in jobs:
+            end += len(job.writes)
+            if error.index < end:
+                _log.error("a write that cannot be stored was left out", reason=str(error))
+                self._commit([other for other in jobs if other is not job])
+                self._is_failed = True
+                self._fail([job])
+                return
 
     def _try(self, writes: list[Write]) -> list[Outcome | None] | None:
         if not writes:

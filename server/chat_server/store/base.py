@@ -303,7 +303,7 @@ class Standing(Struct, frozen=True):
 
     ``cursor`` is None for a device that never told one. ``unread`` counts group_message, private_message, broadcast
     and notification events of others above ``read_seq`` that are not deleted; ``mentions`` those of them that mention
-    the user.
+    the user. ``last_seq`` is the newest seq at that moment: what comes after it is not counted here.
     """
 
     conversation: int
@@ -311,6 +311,7 @@ class Standing(Struct, frozen=True):
     cursor: int | None
     unread: int
     mentions: int
+    last_seq: int
 
 
 class Reach(Struct, frozen=True):

@@ -321,7 +321,9 @@ class MemoryReader:
                 if event.seq > read_seq and event.is_counted and event.append.sender != user
             ]
             mentions = sum(user in event.mentions for event in unread)
-            answers.append(Standing(conversation, read_seq, cursor[0] if cursor else None, len(unread), mentions))
+            last_seq = len(state.logs.get(conversation, ()))
+            told = cursor[0] if cursor else None
+            answers.append(Standing(conversation, read_seq, told, len(unread), mentions, last_seq))
         return answers
 
     def reach(self, conversation: int, users: list[int]) -> list[Reach]:

@@ -42,10 +42,14 @@ _UNREAD: Final = (
 )
 _STANDINGS: Final = (
     "SELECT j.value, coalesce(r.seq, 0), c.seq,"
-    f" {_UNREAD.format(table='place')} + {_UNREAD.format(table='recent')},"
+    f" iif(d.conversation IS NULL, {_UNREAD.format(table='place')} + {_UNREAD.format(table='recent')}, 0),"
     " (SELECT count(*) FROM mention"
-    "  WHERE conversation = j.value AND user = :user AND seq > coalesce(r.seq, 0))"
+    "  WHERE conversation = j.value AND user = :user AND seq > coalesce(r.seq, 0)),"
+    " CASE WHEN EXISTS (SELECT 1 FROM doomed WHERE conversation = j.value AND NOT erased) THEN 0 ELSE"
+    " max(coalesce((SELECT max(seq) FROM recent WHERE conversation = j.value), 0),"
+    "  coalesce((SELECT max(seq) FROM place WHERE conversation = j.value), 0)) END"
     " FROM json_each(:conversations) j"
+    " LEFT JOIN doomed d ON d.conversation = j.value AND NOT d.erased"
     " LEFT JOIN read_mark r ON r.conversation = j.value AND r.user = :user"
     " LEFT JOIN cursor c ON c.conversation = j.value AND c.user = :user AND c.device = :device"
     " ORDER BY j.key"

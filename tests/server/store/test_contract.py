@@ -247,9 +247,9 @@ def test_unread_counts_messages_of_others_above_the_marker(store: Store, reader:
     )
     assert [standing.unread for standing in reader.standings(BOB, "d", [OPS, DEV])] == [3, 0]
     store.commit([MarkRead(BOB, OPS, 3, 1)])
-    assert reader.standings(BOB, "d", [OPS]) == [Standing(OPS, 3, None, 2, 0)]
+    assert reader.standings(BOB, "d", [OPS]) == [Standing(OPS, 3, None, 2, 0, 9)]
     store.commit([MarkRead(BOB, OPS, AT_HEAD, 1)])
-    assert reader.standings(BOB, "d", [OPS]) == [Standing(OPS, 9, None, 0, 0)]
+    assert reader.standings(BOB, "d", [OPS]) == [Standing(OPS, 9, None, 0, 0, 9)]
 
 
 def test_mentions_follow_edits_and_deletions(store: Store, reader: Reader) -> None:
@@ -291,7 +291,7 @@ def test_at_head_is_the_head_at_that_point_of_the_batch(store: Store, reader: Re
             Advance("d", BOB, DEV, AT_HEAD, 1),
         ]
     )
-    assert reader.standings(BOB, "d", [OPS, DEV]) == [Standing(OPS, 2, 1, 1, 0), Standing(DEV, 0, 0, 0, 0)]
+    assert reader.standings(BOB, "d", [OPS, DEV]) == [Standing(OPS, 2, 1, 1, 0, 3), Standing(DEV, 0, 0, 0, 0, 0)]
     assert store.load().members == [MemberRow(OPS, BOB, "member", 2, 2)]
 
 
@@ -320,7 +320,7 @@ def test_cursors_of_unknown_devices_and_positions_nowhere_are_ignored(store: Sto
             device("d", BOB),
         ]
     )
-    assert reader.standings(BOB, "d", [OPS, 99]) == [Standing(OPS, 0, None, 1, 0), Standing(99, 0, None, 0, 0)]
+    assert reader.standings(BOB, "d", [OPS, 99]) == [Standing(OPS, 0, None, 1, 0, 1), Standing(99, 0, None, 0, 0, 0)]
 
 
 def test_a_snapshot_has_every_row(store: Store) -> None:
@@ -372,7 +372,7 @@ def test_a_dropped_conversation_leaves_nothing(store: Store, reader: Reader) -> 
     )
     assert reader.events(OPS, 0, 99, 99) == []
     assert reader.locate("3") is None
-    assert reader.standings(BOB, "d", [OPS]) == [Standing(OPS, 0, None, 0, 0)]
+    assert reader.standings(BOB, "d", [OPS]) == [Standing(OPS, 0, None, 0, 0, 0)]
     assert reader.reach(OPS, [BOB]) == [Reach(BOB, 0, 0, 0, 0)]
     snapshot = store.load()
     assert (snapshot.members, snapshot.invitations, snapshot.heads) == ([], [], {DEV: 1})
@@ -426,6 +426,6 @@ def test_a_write_that_cannot_be_stored_is_named(store: Store, reader: Reader, na
     with pytest.raises(BadWrite) as caught:
         store.commit([*good[:2], POISON[name], *good[2:]])
     assert caught.value.index == 2
-    assert reader.standings(BOB, "device", [OPS]) == [Standing(OPS, 0, None, 1, 0)]
+    assert reader.standings(BOB, "device", [OPS]) == [Standing(OPS, 0, None, 1, 0, 1)]
     assert seqs([*store.commit(good)]) == list(range(2, neighbours + 2))
     assert len(contents(reader)) == neighbours + 1
