@@ -56,8 +56,8 @@ def main() -> None:
     finally:
         store.close()
         size = sum(entry.stat().st_size for entry in folder.iterdir())
-        print(f"files: {size / 2**20:.1f} MiB")
         shutil.rmtree(folder)
+        print(f"files: {size / 2**20:.1f} MiB")
 
 
 def _message_id(rng: random.Random, n: int, kind: str) -> str:

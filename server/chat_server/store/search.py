@@ -33,7 +33,8 @@ _CHECK_EVERY: Final = 5000
 
 _ROWS: Final = (
     "SELECT id, conversation, seq, sender, body FROM event WHERE {} AND NOT deleted"
-    f" AND kind <= {records.LAST_COUNTED} ORDER BY id DESC"
+    f" AND kind <= {records.LAST_COUNTED}"
+    " AND conversation NOT IN (SELECT conversation FROM doomed WHERE NOT erased) ORDER BY id DESC"
 )
 _BY_ID: Final = _ROWS.format("id IN (SELECT value FROM json_each(?))")
 _TAIL: Final = _ROWS.format("id > ? AND id < ?")
