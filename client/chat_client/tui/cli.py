@@ -1,0 +1,135 @@
+"""The command ``chat-tui``. Textual is imported only when the screen is really wanted, so that --help is fast."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from chat_client.tui.app import ChatApp
+
+__all__ = ["main"]
+
+EXIT_FAILURE: Final = 1
+EXIT_USAGE: Final = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to look."""
+        self.exit(EXIT_USAGE, f"chat-tui: {message}; chat-tui --help tells what can be given\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the full-screen client and return its exit status: 0 ended by the user, 1 a failure, 2 a wrong call."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="chat-tui",
+        description="Chat in the terminal, on the whole screen.",
+        epilog="Without options it starts with the account used last, or asks. A password is never an option: it is"
+        " asked for, or read from a file that only you can read (--password-file or CHAT_PASSWORD_FILE).",
+    )
+    parser.add_argument("--server", metavar="HOST:PORT", help="the server: host:port, or a chat:// link")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--user", metavar="NAME", help="the user to be")
+    who.add_argument("--new-user", metavar="NAME", help="the same, and register it at the first start")
+    parser.add_argument("--password-file", metavar="FILE", help="where the password is, for a device that has none yet")
+    parser.add_argument("--profile", "--data-dir", metavar="DIR", help="where this client keeps its files")
+    parser.add_argument("--insecure", action="store_true", help="no TLS; only to a server on this machine")
+    parser.add_argument("--version", action="version", version=f"chat-tui {_version()}")
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("chat-suite")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _run(options: argparse.Namespace) -> int:
+    from chat_client.core.config import load_config
+    from chat_client.core.errors import ConfigError
+    from chat_client.core.profile import Profile
+    from chat_client.tui.start import decide, password_from
+
+    profile = Profile(Path(options.profile)) if options.profile else Profile.default()
+    try:
+        config = load_config()
+        start = decide(
+            profile,
+            config,
+            server=options.server,
+            user=options.user,
+            new_user=options.new_user,
+            password=password_from(options.password_file),
+            insecure=options.insecure,
+        )
+        if options.new_user and start.account is None:
+            raise ConfigError("--new-user needs --server and --password-file")
+        if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
+            raise ConfigError(
+                "the screen needs a terminal on standard input and standard error: use chat-cli in scripts"
+            )
+        profile.prepare()
+        log_path = _start_log(profile.directory)
+    except ConfigError as error:
+        print(f"chat-tui: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+    from chat_client.tui.app import ChatApp
+
+    app = ChatApp(profile, config, start, insecure=options.insecure, log_path=log_path)
+    return asyncio.run(_show(app, mouse=config.mouse))
+
+
+async def _show(app: "ChatApp", *, mouse: bool) -> int:
+    """Run the program, and close its files when the terminal is as it was."""
+    from chat_client.core.errors import ClientError
+
+    try:
+        status = await app.run_async(mouse=mouse)
+    except ClientError as error:
+        print(f"chat-tui: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+    finally:
+        await app.close_client()
+    return status or app.return_code or 0
+
+
+def _start_log(directory: Path) -> Path:
+    """Have everything that is logged go to a file, never to the screen; no message of anybody is logged."""
+    path = directory / "chat-tui.log"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        from chat_client.core.errors import ConfigError
+
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+    os.close(handle)
+    level = logging.getLevelNamesMapping().get(os.environ.get("CHAT_LOG_LEVEL", "WARNING").upper(), logging.WARNING)
+    logging.basicConfig(
+        filename=path,
+        level=level,
+        format="%(asctime)s %(process)d %(levelname)s %(name)s %(message)s",
+        encoding="utf-8",
+    )
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""Turn pieces of text with roles into rows of cells. Pure; the second door that text from others goes through.
+
+Text is never markup here: a piece is a string and the role that tells how it looks. Width is counted in cells by the
+one function that Textual uses, so that a wide character never shifts what stands right of it.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from chat_client.core.text import safe_line
+from chat_client.tui.looks import Looks
+
+__all__ = ["Piece", "Row", "clip", "draw", "fill", "pad_left"]
+
+Piece = tuple[str, str]
+"""Text and its role."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of a list or a bar: what stands left is cut where it does not fit, what stands right is kept."""
+
+    key: str = ""
+    """What choosing the row means; empty: it cannot be chosen."""
+    left: tuple[Piece, ...] = ()
+    right: tuple[Piece, ...] = ()
+    centre: tuple[Piece, ...] = ()
+    """Where given, it stands between two rules and takes the whole row."""
+
+
+def clip(text: str, width: int, ellipsis: str = "…") -> str:
+    """Return ``text`` cut to at most ``width`` cells, with an ellipsis where something is missing."""
+    if cell_len(text) <= width:
+        return text
+    if width <= 0:
+        return ""
+    return set_cell_size(text, width - 1).rstrip() + ellipsis
+
+
+def pad_left(text: str, width: int, ellipsis: str = "…") -> str:
+    """Return ``text`` cut or filled from the left to exactly ``width`` cells."""
+    text = clip(text, width, ellipsis)
+    return " " * (width - cell_len(text)) + text
+
+
+def fill(strip: Strip, width: int, style: Style | None = None) -> Strip:
+    """Return a strip of exactly ``width`` cells."""
+    return strip.adjust_cell_length(width, style)
+
+
+def draw(row: Row, width: int, looks: Looks, ground: Style | None = None) -> Strip:
+    """Return the cells of a row; ``ground`` lies under all of it."""
+    if row.centre:
+        strip = _centred(row.centre, width, looks)
+    else:
+        right = _segments(row.right, looks)
+        right_width = sum(cell_len(segment.text) for segment in right)
+        while len(right) > 1 and right_width > width // 2:  # the left side tells what the row is about
+            right_width -= cell_len(right.pop(0).text)
+        if right_width > width // 2:
+            right = _cut(right, width // 2, looks)
+            right_width = sum(cell_len(segment.text) for segment in right)
+        room = max(width - right_width - (1 if right_width else 0), 0)
+        left = _cut(_segments(row.left, looks), room, looks)
+        gap = width - right_width - sum(cell_len(segment.text) for segment in left)
+        strip = Strip([*left, Segment(" " * max(gap, 0)), *right])
+    strip = strip.adjust_cell_length(width)
+    return strip.apply_style(ground) if ground is not None else strip
+
+
+def _segments(pieces: Iterable[Piece], looks: Looks) -> list[Segment]:
+    return [Segment(safe_line(text), looks.style(role)) for text, role in pieces if text]
+
+
+def _cut(segments: list[Segment], width: int, looks: Looks) -> list[Segment]:
+    """Return the segments that fit, the last one with an ellipsis where something is missing."""
+    if sum(cell_len(segment.text) for segment in segments) <= width:
+        return segments
+    kept: list[Segment] = []
+    for segment in segments:
+        size = cell_len(segment.text)
+        if size < width:
+            kept.append(segment)
+            width -= size
+            continue
+        rest = set_cell_size(segment.text, width - 1).rstrip() + looks.glyphs.ellipsis if width > 0 else ""
+        kept.append(Segment(rest, segment.style))
+        break
+    return kept
+
+
+def _centred(pieces: tuple[Piece, ...], width: int, looks: Looks) -> Strip:
+    inner = _cut(_segments(pieces, looks), max(width - 4, 0), looks)
+    size = sum(cell_len(segment.text) for segment in inner) + 2
+    before = max((width - size) // 2, 0)
+    after = max(width - size - before, 0)
+    role = "new" if pieces[0][1] == "new" else "rule"
+    rule, style = looks.glyphs.rule, looks.style(role)
+    return Strip([Segment(rule * before + " ", style), *inner, Segment(" " + rule * after, style)])

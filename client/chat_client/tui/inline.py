@@ -1,0 +1,82 @@
+"""What parts of a message look different: links, mentions, code, emphasis. Pure.
+
+The text stays as it was written, sign by sign, markers included: only the style changes. So nothing can be hidden in
+a message, what is copied is what was sent, and every offset of the text is an offset of what is shown.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+__all__ = ["Span", "find_links", "find_spans"]
+
+MAX_SPANS: Final = 400
+"""Spans of one message; what comes after is shown plain."""
+
+_INLINE: Final = re.compile(
+    r"(?P<code>`[^`\n]+`)"
+    r"|(?P<link>(?:https?://|mailto:)[^\s<>\"`{}|\\^\[\]]+)"
+    r"|(?P<mention>(?<![\w@.])@[a-z0-9][a-z0-9_.-]{0,31})"
+    r"|(?P<strong>\*\*[^*\s][^*\n]*\*\*)"
+    r"|(?P<italic>(?<![\w*])\*[^*\s][^*\n]*\*(?![\w*]))",
+    re.IGNORECASE,
+)
+_FENCE: Final = re.compile(r"^```[^\n`]*\n.*?(?:^```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_URL_SAFE: Final = "%/:?#@!$&'()*+,;=~-._"
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A role for ``text[start:end]``."""
+
+    start: int
+    end: int
+    role: str
+    link: str = ""
+    """Where a click leads: http, https or mailto, in ASCII."""
+
+
+def find_spans(text: str, me: str, mentions: tuple[str, ...] = ()) -> list[Span]:
+    """Return what stands out in ``text``, ascending and disjoint."""
+    spans: list[Span] = []
+    at = 0
+    if "```" in text:
+        for fence in _FENCE.finditer(text):
+            spans.extend(_inline(text, at, fence.start(), me, mentions))
+            spans.append(Span(fence.start(), fence.end(), "code"))
+            at = fence.end()
+    spans.extend(_inline(text, at, len(text), me, mentions))
+    return spans[:MAX_SPANS]
+
+
+def find_links(text: str) -> list[str]:
+    """Return the addresses in a text that may be opened, in their order, each once."""
+    return list(dict.fromkeys(span.link for span in find_spans(text, "") if span.link))
+
+
+def _inline(text: str, start: int, end: int, me: str, mentions: tuple[str, ...]) -> Iterator[Span]:
+    for match in _INLINE.finditer(text, start, end):
+        first, last = match.span()
+        match match.lastgroup:
+            case "link":
+                last = first + len(_trimmed(match.group()))
+                yield Span(first, last, "link", quote(text[first:last], safe=_URL_SAFE))
+            case "mention":
+                user = match.group()[1:].rstrip(".-").lower()
+                if user == me:
+                    yield Span(first, first + 1 + len(user), "mention")
+                elif user in mentions:
+                    yield Span(first, first + 1 + len(user), f"nick:{user}")
+            case "code" | "strong" | "italic" as role:
+                yield Span(first, last, role if role != "italic" else "emphasis")
+            case _:
+                pass
+
+
+def _trimmed(url: str) -> str:
+    """Return an address without the punctuation of the sentence around it."""
+    while url and (url[-1] in ".,;:!?'" or (url[-1] == ")" and url.count(")") > url.count("("))):
+        url = url[:-1]
+    return url

@@ -1,0 +1,40 @@
+"""The commands of the chat in Textual's command palette: from the one table that /help is made from, too."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from chat_client.core.commands import COMMANDS, Command
+
+if TYPE_CHECKING:
+    from chat_client.tui.app import ChatApp
+
+__all__ = ["ChatCommands"]
+
+
+class ChatCommands(Provider):
+    """Slash commands; one that needs no argument is done at once, others go into the composer."""
+
+    def _commands(self) -> list[Command]:
+        app: ChatApp = self.app  # type: ignore[assignment]
+        is_admin = app.client is not None and app.client.state.is_admin
+        return [entry for entry in COMMANDS.values() if is_admin or not entry.admin]
+
+    async def discover(self) -> Hits:
+        """Offer all commands."""
+        for entry in self._commands():
+            yield DiscoveryHit(entry.usage, partial(self._choose, entry), text=entry.usage, help=entry.summary)
+
+    async def search(self, query: str) -> Hits:
+        """Offer what fits."""
+        matcher = self.matcher(query)
+        for entry in self._commands():
+            text = f"{entry.usage} {entry.summary}"
+            score = matcher.match(text)
+            if score > 0:
+                yield Hit(score, matcher.highlight(entry.usage), partial(self._choose, entry), help=entry.summary)
+
+    def _choose(self, entry: Command) -> None:
+        app: ChatApp = self.app  # type: ignore[assignment]
+        app.begin_command(entry)

@@ -1,0 +1,229 @@
+"""What stands in the panes and bars around the transcript, as rows made from the client's state. Pure."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from rich.cells import cell_len
+
+from chat_client.core.state import ClientState, Conversation, Person, Typist
+from chat_client.tui.drawing import Piece, Row
+from chat_client.tui.looks import Glyphs
+
+__all__ = ["banner_row", "header_row", "member_rows", "presence_mark", "room_rows", "status_row", "window_title"]
+
+_ORDER: Final = {"online": 0, "away": 1, "dnd": 1, "unknown": 2, "offline": 2}
+MAX_BADGE: Final = 999
+
+
+def presence_mark(person: Person | None, glyphs: Glyphs) -> Piece:
+    """Return the sign of a user's presence: full, half, empty."""
+    presence = person.presence if person is not None else "unknown"
+    match presence:
+        case "online":
+            return glyphs.online, "success"
+        case "away" | "dnd":
+            return glyphs.away, "new"
+        case _:
+            return glyphs.offline, "dim"
+
+
+# ---- Rooms ----------------------------------------------------------------------------------------------------------
+
+
+def room_rows(state: ClientState, glyphs: Glyphs) -> list[Row]:
+    """Return the list of conversations: groups, private chats, what comes from the server; each in a fixed order."""
+    entries = state.conversations.values()
+    groups = sorted((e for e in entries if e.kind == "group" and (e.joined or e.name == state.current)), key=_by_name)
+    chats = sorted((e for e in entries if e.kind == "private"), key=_by_name)
+    server = sorted((e for e in entries if e.kind in ("announcements", "notifications")), key=_by_name)
+    rows: list[Row] = []
+    for title, section in (("Groups", groups), ("Direct", chats), ("Server", server)):
+        if not section:
+            continue
+        if rows:
+            rows.append(Row())
+        rows.append(Row(left=((f" {title}", "dim"),)))
+        rows += [_room_row(state, entry, glyphs) for entry in section]
+    return rows
+
+
+def _by_name(entry: Conversation) -> str:
+    return entry.name
+
+
+def _room_row(state: ClientState, entry: Conversation, glyphs: Glyphs) -> Row:
+    is_current = entry.name == state.current
+    role = "dim" if entry.muted else "strong" if entry.unread else "text"
+    lead: Piece = (glyphs.cursor if is_current else " ", "accent")
+    left = (lead, *_room_name(state, entry, "title" if is_current else role, glyphs))
+    right: list[Piece] = []
+    if entry.draft and not is_current:
+        right.append((f"{glyphs.draft} ", "dim"))
+    right += badge(entry)
+    return Row(entry.name, left, (*right, (" ", "dim")))
+
+
+def _room_name(state: ClientState, entry: Conversation, role: str, glyphs: Glyphs) -> tuple[Piece, ...]:
+    match entry.kind:
+        case "group":
+            return ("# ", "dim"), (entry.name[1:], role)
+        case "private":
+            mark = presence_mark(state.people.get(entry.name[1:]), glyphs)
+            return (f"{mark[0]} ", mark[1]), (entry.name[1:], role)
+        case _:
+            return ("! ", "dim"), (entry.name[1:], role)
+
+
+def badge(entry: Conversation) -> list[Piece]:
+    """Return the count of unread messages: ``@2`` if the user is named, else ``7``; muted ones in brackets."""
+    if entry.mentions and not entry.muted:
+        return [(f"@{min(entry.mentions, MAX_BADGE)}", "mention")]
+    if entry.unread:
+        count = f"{MAX_BADGE}+" if entry.unread > MAX_BADGE else str(entry.unread)
+        return [(f"({count})", "dim")] if entry.muted else [(count, "badge")]
+    return []
+
+
+# ---- Members --------------------------------------------------------------------------------------------------------
+
+
+def member_rows(state: ClientState, entry: Conversation | None, glyphs: Glyphs) -> list[Row]:
+    """Return who is in a conversation: who is there first, then by name."""
+    if entry is None:
+        return []
+    if entry.kind == "private":
+        return _peer_rows(state, entry, glyphs)
+    if entry.members is None:
+        return [Row(left=((" Members", "dim"),))] if entry.kind == "group" else []
+    people = state.people
+    ranked = sorted((_rank(people.get(member.user)), member.user, member) for member in entry.members)
+    present = sum(rank < 2 for rank, _, _ in ranked)
+    rows = [Row(left=((" Members ", "dim"), (f"{present}", "text"), (f" of {len(ranked)} here", "dim")))]
+    for number, (rank, user, member) in enumerate(ranked):
+        if rank == 2 and (number == 0 or ranked[number - 1][0] < 2) and present:
+            rows.append(Row())
+        mark = presence_mark(people.get(user), glyphs)
+        name = "me" if user == state.me else "dim" if rank == 2 else f"nick:{user}"
+        role = () if member.role == "member" else ((f"{member.role} ", "dim"),)
+        rows.append(Row(f"@{user}", ((" ", "dim"), (f"{mark[0]} ", mark[1]), (user, name)), role))
+    return rows
+
+
+def _rank(person: Person | None) -> int:
+    return _ORDER[person.presence if person is not None else "unknown"]
+
+
+def _peer_rows(state: ClientState, entry: Conversation, glyphs: Glyphs) -> list[Row]:
+    user = entry.name[1:]
+    person = state.people.get(user) or Person(user, state.name_of(user))
+    mark = presence_mark(person, glyphs)
+    rows = [
+        Row(left=((f" {person.display_name}", "strong"),)),
+        Row(left=((" ", "dim"), (f"{mark[0]} ", mark[1]), (person.presence, "dim"))),
+    ]
+    if person.status_text:
+        rows.append(Row(left=((f" {person.status_text}", "dim"),)))
+    return rows
+
+
+# ---- Bars -----------------------------------------------------------------------------------------------------------
+
+
+def header_row(state: ClientState, glyphs: Glyphs) -> Row:
+    """Return what is open, what it is about, how many are there, and how the connection stands."""
+    entry = state.conversations.get(state.current or "")
+    link = _link_piece(state, glyphs)
+    if entry is None:
+        return Row(left=((f" {state.server_name or 'chat'}", "title"),), right=(link, (" ", "dim")))
+    left: list[Piece] = [(f" {entry.name}", "title")]
+    if entry.kind == "private":
+        name = state.name_of(entry.name[1:])
+        if name != entry.name[1:]:
+            left.append((f"  {name}", "text"))
+    elif entry.title and entry.title != entry.name[1:]:
+        left.append((f"  {entry.title}", "text"))
+    if entry.kind == "group" and entry.role is None:
+        left.append(("  you are not a member any more", "new"))
+    elif entry.topic:
+        left.append((f"  {entry.topic}", "dim"))
+    right: list[Piece] = []
+    if entry.muted:
+        right.append(("muted  ", "dim"))
+    if entry.kind == "group" and entry.members is not None:
+        count = len(entry.members)
+        right.append((f"{count} member{'s' if count != 1 else ''}  ", "dim"))
+    return Row(left=tuple(left), right=(*right, link, (" ", "dim")))
+
+
+def _link_piece(state: ClientState, glyphs: Glyphs) -> Piece:
+    match state.link.status:
+        case "online":
+            return (f"{glyphs.online} connected", "success") if state.link.synced else (f"{glyphs.away} syncing", "new")
+        case "connecting":
+            return f"{glyphs.away} connecting", "new"
+        case _:
+            return f"{glyphs.offline} offline", "error"
+
+
+def banner_row(state: ClientState, now_ms: int, glyphs: Glyphs, retry_key: str) -> Row:
+    """Return why there is no connection and what happens next; empty while there is one."""
+    link = state.link
+    if link.status == "online":
+        return Row()
+    queued: tuple[Piece, ...] = ((f"queued: {state.queued} ", "banner"),) if state.queued else ()
+    if link.status == "connecting":
+        return Row(left=((f" {glyphs.away} connecting{glyphs.ellipsis}", "banner"),), right=queued)
+    detail = link.detail or "there is no connection"
+    text = f" {glyphs.warning} offline: {detail}"
+    if link.retry_at_ms is not None:
+        left_s = max(-(-(link.retry_at_ms - now_ms) // 1000), 0)
+        return Row(left=((text, "banner"),), right=((f"retry in {left_s} s, {retry_key} now ", "banner"), *queued))
+    return Row(left=((text, "banner"),), right=((f"{retry_key} to try again ", "banner"), *queued))
+
+
+def status_row(state: ClientState, glyphs: Glyphs, unread_key: str) -> Row:
+    """Return who is typing, and where something waits to be read."""
+    entry = state.conversations.get(state.current or "")
+    left: tuple[Piece, ...] = ()
+    if entry is not None and entry.typing:
+        left = ((f" {_typing(entry.typing)}{glyphs.ellipsis}", "italic"),)
+    elif state.queued and state.link.status == "online":
+        left = ((f" sending {state.queued}{glyphs.ellipsis}", "dim"),)
+    return Row(left=left, right=_waiting(state, unread_key))
+
+
+def _typing(typing: Iterable[Typist]) -> str:
+    users = [typist.user for typist in typing]
+    match users:
+        case [one]:
+            return f"{one} is typing"
+        case [one, two]:
+            return f"{one} and {two} are typing"
+        case _:
+            return f"{len(users)} people are typing"
+
+
+def _waiting(state: ClientState, unread_key: str) -> tuple[Piece, ...]:
+    others = [entry for entry in state.conversations.values() if entry.name != state.current and not entry.muted]
+    named = [entry for entry in others if entry.mentions]
+    if named:
+        count = sum(entry.mentions for entry in named)
+        where = named[0].name if len(named) == 1 else f"{len(named)} rooms"
+        return (f"{count} mention{'s' if count != 1 else ''} in {where}", "mention"), (f" · {unread_key} ", "dim")
+    count = sum(entry.unread for entry in others)
+    if count:
+        return ((f"{count} unread elsewhere · {unread_key} ", "dim"),)
+    return ()
+
+
+def window_title(state: ClientState) -> str:
+    """Return what the terminal's title says: counts and a name that the protocol keeps to plain characters."""
+    count = state.mentions or state.unread
+    name = state.current or "chat"
+    text = f"({count}) chat: {name}" if count else f"chat: {name}"
+    return "".join(character for character in text if character.isascii() and character.isprintable())
+
+
+def row_width(row: Row) -> int:
+    """Return how many cells a row would like to have."""
+    return sum(cell_len(text) for text, _ in (*row.left, *row.right)) + (1 if row.right else 0)

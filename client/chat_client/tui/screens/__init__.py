@@ -1,0 +1,1 @@
+"""What fills the terminal: the chat, the first run, and the dialogs above them."""

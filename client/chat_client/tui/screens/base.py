@@ -1,0 +1,17 @@
+"""What all dialogs share."""
+
+from typing import Generic, TypeVar
+
+from textual.screen import ModalScreen
+
+__all__ = ["Dialog"]
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T], Generic[T]):
+    """A box above the screen that ends with a result."""
+
+    def finish(self, result: T) -> None:
+        """Close with a result, soon."""
+        _ = self.dismiss(result)

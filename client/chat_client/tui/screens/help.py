@@ -1,0 +1,90 @@
+"""What can be typed and pressed, from the tables themselves: the live bindings and the table of commands."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.app import App, ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import Vertical
+
+from chat_client.core.commands import COMMANDS
+from chat_client.tui.drawing import Row
+from chat_client.tui.looks import Looks
+from chat_client.tui.screens.base import Dialog
+from chat_client.tui.widgets.rows import Bar, RowList
+
+__all__ = ["HelpScreen", "help_rows"]
+
+
+def help_rows(app: App[object], bindings: Iterable[ActiveBinding], *, is_admin: bool) -> list[Row]:
+    """Return keys and what they do, then commands and what they do."""
+    keys: dict[str, list[str]] = {}
+    for active in bindings:
+        binding = active.binding
+        if binding.description and (binding.id or "").startswith(("chat-", "composer-", "app-")):
+            shown = app.get_key_display(binding)
+            known = keys.setdefault(binding.description, [])
+            if shown not in known:
+                known.append(shown)
+    pairs = [(" or ".join(shown), description) for description, shown in keys.items()]
+    width = max((cell_len(shown) for shown, _ in pairs), default=0)
+    rows = [Row(left=((" Keys", "title"),))]
+    rows += [
+        Row(f"key {shown}", ((f" {shown}{' ' * (width - cell_len(shown))}  ", "strong"), (description, "text")))
+        for shown, description in pairs
+    ]
+    rows += [Row(), Row(left=((" While a message is chosen (ctrl+s, then up and down)", "title"),))]
+    rows += [
+        Row(f"key {shown}", ((f" {shown}{' ' * (width - cell_len(shown))}  ", "strong"), (description, "text")))
+        for shown, description in _CHOSEN
+    ]
+    commands = [entry for entry in COMMANDS.values() if is_admin or not entry.admin]
+    width = min(max(cell_len(entry.usage) for entry in commands), 44)
+    rows += [Row(), Row(left=((" Commands", "title"),))]
+    for entry in commands:
+        also = f" (also {', '.join(f'/{alias}' for alias in entry.aliases)})" if entry.aliases else ""
+        gap = " " * max(width - cell_len(entry.usage), 0)
+        rows.append(
+            Row(f"/{entry.name}", ((f" {entry.usage}{gap}  ", "strong"), (entry.summary, "text"), (also, "dim")))
+        )
+    return rows
+
+
+_CHOSEN = (
+    ("r", "Reply"),
+    ("e", "Edit, if it is yours"),
+    ("d", "Delete"),
+    ("+", "React"),
+    ("y", "Copy"),
+    ("i", "Who has it"),
+    ("o", "Open its first link"),
+    ("enter", "Go to what it answers, show all of it, load a gap"),
+)
+
+
+class HelpScreen(Dialog[None]):
+    """Keys and commands."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "close", "Close", id="help-close")]
+
+    def __init__(self, rows: list[Row], looks: Looks) -> None:
+        super().__init__()
+        self._rows = rows
+        self._looks = looks
+
+    def compose(self) -> ComposeResult:
+        """Build the sheet."""
+        with Vertical(classes="sheet"):
+            yield Bar(self._looks, id="help-title")
+            yield RowList(self._looks, id="help")
+
+    def on_mount(self) -> None:
+        """Fill it in."""
+        self.query_one(Bar).show(Row(left=((" Help", "title"),), right=(("esc closes ", "dim"),)))
+        self.query_one(RowList).set_rows(self._rows)
+        self.query_one(RowList).focus()
+
+    def action_close(self) -> None:
+        """Close."""
+        self.finish(None)

@@ -1,0 +1,285 @@
+"""What the keys of the chat screen do."""
+
+import time
+import webbrowser
+from typing import Final
+
+from textual import events, on
+
+from chat_client.core.results import Listing, Opened, Row
+from chat_client.core.state import Message
+from chat_client.core.text import Safe, safe_line
+from chat_client.tui.inline import find_links
+from chat_client.tui.screens.dialogs import ListingScreen, Question
+from chat_client.tui.screens.help import HelpScreen, help_rows
+from chat_client.tui.screens.parts import ChatParts
+from chat_client.tui.screens.search import SearchScreen
+from chat_client.tui.screens.switcher import Switcher
+from chat_client.tui.widgets.composer import Composer
+
+__all__ = ["ChatKeys"]
+
+TWICE_S: Final = 2.0
+"""How soon ctrl+c has to come again to mean quit."""
+
+
+class ChatKeys(ChatParts):
+    """The actions behind the keys in :mod:`chat_client.tui.keys`."""
+
+    _interrupted_at = float("-inf")
+    _last_room: str | None = None
+
+    # ---- Going from one conversation to another ---------------------------------------------------------------------
+
+    def action_next_unread(self) -> None:
+        """Go to what waits most urgently: unread lines above, mentions, then the conversation that waits longest."""
+        state, transcript = self.client.state, self.transcript
+        first = transcript.first_unread()
+        if first is not None and not transcript.viewport.is_whole(first):
+            transcript.to_index(first, align=0.2)
+            return
+        waiting = [entry for entry in state.conversations.values() if entry.unread and entry.name != state.current]
+        loud = [entry for entry in waiting if not entry.muted]
+        if not loud:
+            self.app.notify("nothing is unread", markup=False, timeout=2)
+            return
+        named = [entry for entry in loud if entry.mentions]
+        self.visit(min(named or loud, key=lambda entry: entry.last_timestamp_ms).name)
+
+    def action_room(self, step: int) -> None:
+        """Go to the next conversation of the list, as it stands there."""
+        keys = [row.key for row in self.rooms.rows if row.key]
+        current = self.client.state.current
+        if keys:
+            place = keys.index(current) if current in keys else -step
+            self.visit(keys[(place + step) % len(keys)])
+
+    def action_last_room(self) -> None:
+        """Go back to the conversation before this one."""
+        if self._last_room is not None and self._last_room in self.client.state.conversations:
+            self.visit(self._last_room)
+
+    def visit(self, name: str) -> None:
+        """Open a conversation and remember the one before."""
+        current = self.client.state.current
+        if current != name:
+            self._last_room = current
+        self.open(name)
+
+    def action_switch(self) -> None:
+        """Open the quick switcher."""
+
+        def chosen(name: str | None) -> None:
+            if name:
+                self.visit(name)
+
+        self.lay_over(Switcher(self.client.state, self.looks), chosen)
+
+    def action_search(self) -> None:
+        """Open the search."""
+
+        def chosen(opened: Opened | None) -> None:
+            if opened is not None:
+                self._last_room = self.client.state.current
+                self.doing.start(self.doing.open(opened))
+
+        self.lay_over(SearchScreen(self.client, self.looks), chosen)
+
+    # ---- Moving through the transcript ------------------------------------------------------------------------------
+
+    def action_scroll(self, pages: int) -> None:
+        """Go up or down by a page."""
+        if self.focused in (self.rooms, self.members):
+            self.query_one(f"#{self.focused.id}", type(self.rooms)).action_page(pages)
+        else:
+            self.transcript.move(pages * self.transcript.page)
+
+    def action_end(self) -> None:
+        """Go to the newest line; while something is written, to the end of the line."""
+        if self.focused is self.composer and self.composer.text:
+            self.composer.action_cursor_line_end()
+        elif self.focused in (self.rooms, self.members):
+            self.query_one(f"#{self.focused.id}", type(self.rooms)).action_edge(1)
+        else:
+            self.action_newest()
+
+    def action_newest(self) -> None:
+        """Go to the newest line."""
+        self.transcript.choose_none()
+        self.transcript.to_end()
+
+    def action_oldest(self) -> None:
+        """Go to the oldest line that is loaded."""
+        self.transcript.to_start()
+
+    def action_select(self) -> None:
+        """Begin to choose a message."""
+        self.transcript.focus()
+        if self.transcript.chosen is None:
+            self.transcript.choose(-1)
+
+    def action_choose(self, step: int) -> None:
+        """Choose the message above or below."""
+        self.transcript.choose(step)
+
+    # ---- A chosen message -------------------------------------------------------------------------------------------
+
+    def action_message(self, what: str) -> None:
+        """Do something with the chosen message."""
+        if what == "enter" and self.transcript.unfold_chosen():
+            return
+        message = self.transcript.chosen
+        if message is None:
+            self.action_select()
+            return
+        name = self.transcript.conversation
+        match what:
+            case "reply" | "edit":
+                self._write_about(what, message)
+            case "delete":
+                self.doing.start(self._delete(name, message))
+            case "react" | "receipts":
+                self._command_about(what, message)
+            case "copy":
+                self.app.copy_to_clipboard(message.content)
+                self.app.notify(f"copied {len(message.content)} characters", markup=False, timeout=2)
+            case "open":
+                for url in find_links(message.content)[:1]:
+                    self.open_link(url)
+            case _:
+                self._go_from(name, message)
+
+    def _write_about(self, kind: str, message: Message) -> None:
+        if message.deleted or not message.seq:
+            self.app.notify("that is not possible with this message", markup=False, severity="warning")
+        elif kind == "edit" and not message.mine:
+            self.app.notify("only your own messages can be edited", markup=False, severity="warning")
+        else:
+            self.transcript.choose_none()
+            self.begin_about(kind, message)
+
+    def _command_about(self, what: str, message: Message) -> None:
+        if not message.seq:
+            self.app.notify("this message is not sent yet", markup=False, severity="warning")
+        elif what == "react":
+            self.composer.set_text(f"/react ^{message.seq} :")
+            self.composer.focus()
+        else:
+            self.doing.start(self.doing.command(f"/receipts ^{message.seq}"))
+
+    def _go_from(self, name: str, message: Message) -> None:
+        """Go to what a message answers, or is about."""
+        entry = self.client.state.conversations.get(name)
+        target = entry.timeline.by_id(message.reply_to) if entry is not None and message.reply_to else None
+        if target is not None:
+            self.transcript.to_seq(target.seq)
+        elif message.about and message.about in self.client.state.conversations:
+            self.doing.start(self.doing.open(Opened(message.about, message.about_seq or 0)))
+
+    async def _delete(self, name: str, message: Message) -> None:
+        text = " ".join(message.content.split())[:200]
+        question = Question("Delete this message for everybody?", text, "Delete", careful=True)
+        if await self.app.push_screen_wait(question):
+            await self.doing.delete(name, message)
+
+    def open_link(self, url: str) -> None:
+        """Open an address in the browser, after asking: its real host is told."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                webbrowser.open(url)
+
+        self.lay_over(Question("Open this address?", url, "Open"), answered)
+
+    def action_links(self) -> None:
+        """List the links on the screen, the newest first."""
+        urls = [url for message in reversed(self.transcript.visible_messages()) for url in find_links(message.content)]
+        rows = tuple(Row((safe_line(url),), url) for url in dict.fromkeys(urls))
+        if not rows:
+            self.app.notify("there is no link on the screen", markup=False, timeout=2)
+            return
+
+        def chosen(opened: Opened | None) -> None:
+            if opened is not None:
+                self.open_link(opened.conversation)
+
+        listing = Listing(Safe("Links on the screen"), (Safe("address"),), rows)
+        self.lay_over(ListingScreen(listing, self.looks), chosen)
+
+    # ---- The screen -------------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """Show keys and commands."""
+        bindings = [*self.active_bindings.values()]
+        rows = help_rows(self.app, bindings, is_admin=self.client.state.is_admin)
+        self.lay_over(HelpScreen(rows, self.looks))
+
+    def action_rooms(self) -> None:
+        """Show or hide the conversations; where there is no room for them, go to one."""
+        if self.has_class("-slim"):
+            self.action_switch()
+        else:
+            self.toggle_class("-no-rooms")
+
+    def action_members(self) -> None:
+        """Show or hide the members; where there is no room for them, list them."""
+        if self.has_class("-wide"):
+            self.toggle_class("-no-members")
+        else:
+            self.doing.start(self.doing.command("/who"))
+
+    def action_redraw(self) -> None:
+        """Draw everything anew."""
+        self.refresh(repaint=True, layout=True)
+
+    def action_retry(self) -> None:
+        """Try to connect now."""
+        self.client.retry_now()
+
+    def action_interrupt(self) -> None:
+        """Copy what is selected; else clear the line; else quit, if it comes twice."""
+        selected = self.get_selected_text()
+        if selected:
+            self.app.copy_to_clipboard(selected)
+            self.app.notify(f"copied {len(selected)} characters", markup=False, timeout=2)
+            self.clear_selection()
+            return
+        if self.composer.text or self.about is not None:
+            self.drop_about()
+            self.composer.set_text("")
+            self._interrupted_at = float("-inf")
+            return
+        now = time.monotonic()
+        if now - self._interrupted_at < TWICE_S:
+            self.app.exit()
+            return
+        self._interrupted_at = now
+        self.app.notify("press ctrl+c again to quit", markup=False, timeout=TWICE_S)
+
+    def action_back(self) -> None:
+        """Go one step back: offers, the message that is answered or edited, the choice, the way up, the focus."""
+        if self.popup.close():
+            self.composer.has_offers = False
+        elif self.drop_about() or self.transcript.choose_none() or self.focused is not self.composer:
+            self.composer.focus()
+        elif not self.transcript.follows:
+            self.transcript.to_end()
+
+    @on(Composer.LongPaste)
+    def _long_paste(self, event: Composer.LongPaste) -> None:
+        """Ask whether so much was meant."""
+        lines = event.text.count("\n") + 1
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.composer.insert(event.text)
+
+        text = f"{lines} lines, {len(event.text)} characters"
+        self.lay_over(Question("Paste all of this?", text, "Paste"), answered)
+
+    def on_key(self, event: events.Key) -> None:
+        """Type into the composer whatever is typed elsewhere and means nothing there."""
+        if self.focused is not self.composer and event.is_printable and event.character and "alt" not in event.key:
+            event.stop()
+            self.composer.focus()
+            self.composer.insert(event.character)

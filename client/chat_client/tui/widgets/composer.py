@@ -1,0 +1,160 @@
+"""Where the user writes. It knows lines, history and pasting; what is done with a text is for others."""
+
+from typing import ClassVar, Final
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from chat_client.core.text import sendable
+
+__all__ = ["Composer"]
+
+MAX_HISTORY: Final = 200
+PASTE_LINES: Final = 20
+PASTE_CHARS: Final = 4_000
+
+
+class Composer(TextArea):
+    """A text of one to eight rows: Enter sends it, ctrl+j breaks the line."""
+
+    DEFAULT_CSS = """
+    Composer {
+        height: auto;
+        min-height: 1;
+        max-height: 8;
+        border: none;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+        &:focus { border: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+j,shift+enter", "newline", "New line", show=False, id="composer-newline"),
+        Binding("enter", "send", "Send", show=False, priority=True, id="composer-send"),
+        Binding("tab", "complete", "Complete", show=False, priority=True, id="composer-complete"),
+        Binding("up", "up", "History", show=False, id="composer-up"),
+        Binding("down", "down", "History", show=False, id="composer-down"),
+    ]
+
+    class Sent(Message):
+        """The user pressed Enter."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class CompletionWanted(Message):
+        """The user pressed Tab."""
+
+    class Moved(Message):
+        """The user pressed an arrow while offers are shown."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    class LongPaste(Message):
+        """So much was pasted that it may be a mistake."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual calls it so
+        super().__init__(id=id, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True)
+        self.highlight_cursor_line = False
+        self.has_offers = False
+        """Whether arrows move through offers instead of the text."""
+        self._history: list[str] = []
+        self._place = 0
+        self._kept = ""
+
+    @property
+    def caret(self) -> int:
+        """The caret as an index into the text."""
+        row, column = self.cursor_location
+        return sum(len(self.document.get_line(line)) + 1 for line in range(row)) + column
+
+    def set_text(self, text: str) -> None:
+        """Show another text, with the caret behind it."""
+        self.text = sendable(text)
+        self.move_cursor(self.document.end)
+        self._place = len(self._history)
+
+    def replace_range(self, start: int, end: int, text: str) -> None:
+        """Put ``text`` in the place of ``start:end``."""
+        result = self.replace(text, self._location(start), self._location(end))
+        self.move_cursor(result.end_location)
+
+    def _location(self, index: int) -> tuple[int, int]:
+        before = self.text[:index]
+        return before.count("\n"), len(before) - before.rfind("\n") - 1
+
+    def remember(self, text: str) -> None:
+        """Put a text into the history."""
+        if text.strip() and (not self._history or self._history[-1] != text):
+            self._history = [*self._history[1 - MAX_HISTORY :], text]
+        self._place = len(self._history)
+
+    # ---- Keys -------------------------------------------------------------------------------------------------------
+
+    def action_send(self) -> None:
+        """Hand the text over."""
+        self.post_message(self.Sent(self.text))
+
+    def action_newline(self) -> None:
+        """Break the line."""
+        self.insert("\n")
+
+    def action_complete(self) -> None:
+        """Ask for the offer under the cursor."""
+        self.post_message(self.CompletionWanted())
+
+    def action_up(self) -> None:
+        """Go up: in the offers, in the text, or into the history."""
+        if self.has_offers:
+            self.post_message(self.Moved(-1))
+        elif self.cursor_at_first_line and self._place > 0 and (not self.text or self._is_history()):
+            if self._place == len(self._history):
+                self._kept = self.text
+            self._recall(self._place - 1)
+        else:
+            self.action_cursor_up()
+
+    def action_down(self) -> None:
+        """Go down: in the offers, in the text, or back out of the history."""
+        if self.has_offers:
+            self.post_message(self.Moved(1))
+        elif self.cursor_at_last_line and self._place < len(self._history) and self._is_history():
+            self._recall(self._place + 1)
+        else:
+            self.action_cursor_down()
+
+    def _is_history(self) -> bool:
+        return self._place < len(self._history) and self.text == self._history[self._place]
+
+    def _recall(self, place: int) -> None:
+        text = self._history[place] if place < len(self._history) else self._kept
+        self.text = text
+        self.move_cursor(self.document.end)
+        self._place = place
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Type nothing for alt and a letter: terminals send the letter along, and Textual would insert it."""
+        if event.key.startswith(("alt+", "ctrl+", "super+")):
+            event.prevent_default()
+            return
+        await super()._on_key(event)
+        event.prevent_default()
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Insert what was pasted without what could act on a terminal; ask first if it is very long."""
+        event.prevent_default()
+        event.stop()
+        text = sendable(event.text)
+        if text.count("\n") >= PASTE_LINES or len(text) > PASTE_CHARS:
+            self.post_message(self.LongPaste(text))
+        else:
+            self.insert(text)
