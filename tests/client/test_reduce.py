@@ -87,6 +87,17 @@ def test_own_message_leaves_the_queue_when_it_arrives() -> None:
     assert ops(state).unread == 1
 
 
+def test_repeat_of_what_was_passed_leaves_the_queue() -> None:
+    """A duplicate ack of an event below the cursor whose page is not loaded settles the message (protocol.md 5)."""
+    waiting = Message(0, "again", "me", Safe("Me"), Safe("hi"), 5, mine=True, status="pending")
+    state = reduce(start(), events.MessageQueued("#ops", waiting))
+    assert state.queued == 1
+    acked = reduce(state, events.Acked("#ops", "again", ops(state).cursor, 1, "success", 1, 0))
+
+    assert acked.queued == 0
+    assert not ops(acked).timeline.pending
+
+
 def test_somebody_elses_message_with_my_id_stays_theirs() -> None:
     """Only an own event takes an own message out of the queue."""
     waiting = Message(0, "m1", "me", Safe("Me"), Safe("hi"), 5, mine=True, status="pending")

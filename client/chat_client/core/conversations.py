@@ -170,6 +170,9 @@ def _acked(conversation: Conversation, event: events.Acked) -> Conversation:
     told = replace(line, result=event.result, delivered=event.delivered, stored=event.stored)
     if line.status == "sent":
         return replace(conversation, timeline=conversation.timeline.replace(told))
+    if event.seq <= conversation.cursor:
+        # a repeat of what this device passed long ago: the log has it, only its page is not loaded
+        return replace(conversation, timeline=conversation.timeline.without_pending(event.message_id))
     return conversation
 
 

@@ -69,6 +69,7 @@ class Engine(Requests):
         self._keeper: Keeper | None = None
         self._queue = SendQueue()
         self._failed: dict[str, Outgoing] = {}
+        self._opening: Transport | None = None
         self._transport: Transport | None = None
         self._session: Session | None = None
         self._receipts = Coalesced()
@@ -170,8 +171,9 @@ class Engine(Requests):
         """Make :meth:`run` end soon. Nothing is lost: what is queued is on disk."""
         self._is_stopped = True
         self._wake.set()
-        if self._transport is not None:
-            self._transport.abort()
+        for transport in (self._opening, self._transport):
+            if transport is not None:
+                transport.abort()
 
     def retry_now(self) -> None:
         """Try to connect at once instead of waiting for the next attempt."""
@@ -237,9 +239,11 @@ class Engine(Requests):
         transport = await Transport.connect(self.account.address, pin)
         self._closing = None
         try:
+            self._opening = transport
             opened = await self._open_session(transport)
             self._transport = transport
-            await self._serve(transport, opened)
+            if not self._is_stopped:
+                await self._serve(transport, opened)
         except ConnectError as error:
             if self._is_stopped:
                 return
@@ -247,7 +251,7 @@ class Engine(Requests):
                 raise refusal(self._closing) from error
             raise
         finally:
-            self._session = self._transport = None
+            self._session = self._transport = self._opening = None
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None

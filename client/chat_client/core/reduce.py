@@ -32,6 +32,12 @@ def reduce(state: ClientState, event: Event) -> ClientState:
         case events.MessageQueued():
             more = event.message.status == "pending"
             return replace(_in_conversation(state, event), queued=state.queued + more)
+        case events.Acked():
+            before = state.conversations.get(event.conversation)
+            after = _in_conversation(state, event)
+            changed = after.conversations.get(event.conversation)
+            is_settled = before and changed and len(changed.timeline.pending) < len(before.timeline.pending)
+            return _count_queue(after) if is_settled else after
         case events.MessageWaits() | events.MessageFailed() | events.MessageDiscarded():
             return _count_queue(_in_conversation(state, event))
         case (
