@@ -1,194 +1,168 @@
-"""Post an IRC log through a server and compare, character by character, what arrives.
+"""Replay an IRC log through real clients, with people coming and going, and check that nobody missed anything.
 
-    python -m tools.replay LOG... [--server HOST:PORT] [--group NAME] [--pace MESSAGES_PER_SECOND]
+    python -m tools.replay LOG [--server HOST:PORT] [--speed real|max|N] [--ordered] [--offline-share 0.3]
+                               [--kill-server-at 0.5] [--kill-client-at 0.5] [--seed N] [--limit N]
 
-Every speaker becomes a user with a connection of its own, and every line a message in one group. Three others have to
-get the same in the end: one is live all the time, one comes back when all is said, and one reads the history. Without
-``--server`` a server is started for it. The exit status is 0 if all three have what was posted, in order.
-
-Lines are ``[HH:MM] <nick> text`` and ``[HH:MM]  * nick does something``; others are left out.
+Every speaker of the log is a user with a client of the project's own, with its own files, and all are in one group with
+some who only listen. Some go offline or close their client and come back, several times. At the end the server's log
+and what every client was pushed, shows and has on disk are compared with what was sent. The exit status is 0 where all
+is there once, unaltered and in order, 1 where it is not, 2 where the command was not understood.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import re
+import asyncio
+import resource
+import secrets
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from tests.support.people import People, entry, events_in, history, read_up_to
-from tests.support.server import Server
-from tests.support.wire import Client, Frame, Refused
-from tools.local_server import end_with_parent
+from chat_client.core.text import printable
+from tools.local_server import NoServer, end_with_parent
+from tools.replaying.checker import check
+from tools.replaying.irclog import Names, Utterance, parse
+from tools.replaying.member import Stuck
+from tools.replaying.play import Settings, play
+from tools.replaying.serving import ServerProcess
 
-DEADLINE_S = 60.0
-_SAID = re.compile(r"\[\d\d:\d\d\] <(?P<nick>[^>]+)> (?P<text>.+)")
-_DID = re.compile(r"\[\d\d:\d\d\]  ?\* (?P<nick>\S+) (?P<text>.+)")
-_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-Message = tuple[str, str]
-"""Who said what."""
+MAX_SHOWN = 20
 
 
-def messages_of(paths: Iterable[Path]) -> Iterator[Message]:
-    """What the logs hold. Bytes that are no UTF-8 and control characters, which no server takes, become U+FFFD."""
-    for path in paths:
-        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-            clean = _FORBIDDEN.sub("\ufffd", line.rstrip("\r"))
-            if said := _SAID.match(clean):
-                yield said["nick"].strip(), said["text"]
-            elif did := _DID.match(clean):
-                yield did["nick"], f"*{did['text']}*"
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line that says what to do."""
+        self.exit(2, f"{self.prog}: {message} (--help lists the options)\n")
 
 
-class Replay:
-    """One group on a server, with a user and a connection for each speaker."""
-
-    def __init__(self, people: People, group: str) -> None:
-        self.group = group
-        self.conversation = f"#{group}"
-        self.speakers: dict[str, Client] = {}
-        self._people = people
-        self._ids = itertools.count(1)
-
-    def visitor(self) -> Client:
-        """A connection that has said hello."""
-        client = self._people.visitor()
-        client.deadline_s = DEADLINE_S
-        return client
-
-    def newcomer(self, wanted: str) -> Client:
-        """A new account, logged in, with a name as near to ``wanted`` as the rules for names allow."""
-        stem = re.sub(r"[^a-z0-9_.-]", "-", wanted.lower())[:24].lstrip("_.-") or "nick"
-        client = self.visitor()
-        for number in itertools.count(1):
-            try:
-                client.register(stem if number == 1 else f"{stem}-{number}", display_name=wanted[:64])
-            except Refused as refused:
-                if refused.code not in {"name_taken", "bad_name"}:
-                    raise
-            else:
-                break
-        return client
-
-    def member(self, wanted: str) -> Client:
-        """A new account that is in the group."""
-        client = self.newcomer(wanted)
-        client.request("join", group=self.group)
-        return client
-
-    def again(self, client: Client) -> Client:
-        """The same device on a new connection."""
-        back = self.visitor()
-        back.login(token=client.token)
-        back.token = client.token
-        return back
-
-    def say(self, nick: str, text: str) -> Message:
-        """Post one line and wait until it is acknowledged; sends again what was refused as transient."""
-        if nick not in self.speakers:
-            self.speakers[nick] = self.member(nick)
-        message_id = f"replay-{self.group}-{next(self._ids)}"
-        while True:
-            speaker = self.speakers[nick]
-            try:
-                answer = speaker.ask("group_message", group=self.group, message_id=message_id, content=text)
-            except (EOFError, OSError):  # silent for too long: connect again, and send the same again
-                self.speakers[nick] = self.again(speaker)
-                continue
-            if answer["type"] == "ack":
-                return speaker.user, text
-            if "retry_after_ms" not in answer:
-                raise Refused(answer)
-            time.sleep(answer["retry_after_ms"] / 1000)
-
-    def received(self, client: Client, last_seq: int) -> list[Message]:
-        """What was pushed to ``client``, up to ``last_seq``."""
-        return said(events_in(read_up_to(client, self.conversation, last_seq), self.conversation))
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
-def said(events: list[Frame]) -> list[Message]:
-    """The messages among ``events``."""
-    return [(event["sender"], event["content"]) for event in events if event["type"] == "group_message"]
+def _speed(text: str) -> float:
+    value = {"max": 0.0, "real": 1.0}.get(text)
+    if value is None:
+        value = float(text)
+    if value < 0 or value != value:
+        raise argparse.ArgumentTypeError(f"{text} is not real, max or a factor above 0")
+    return value
 
 
-def replay(people: People, paths: list[Path], group: str, pace: float) -> bool:
-    """Do it all, and tell on the way; whether all three watchers have what was posted."""
-    play = Replay(people, group)
-    live = play.newcomer("watcher")
-    live.request("create_group", group=group)
-    away = play.member("latecomer")
-    away.socket.close()
-    live.sync(limit=0)
-    began = time.monotonic()
-    posted = []
-    for number, (nick, text) in enumerate(messages_of(paths)):
-        if pace:
-            time.sleep(max(0.0, began + number / pace - time.monotonic()))
-        posted.append(play.say(nick, text))
-        if number % 20 == 0:
-            live.request("ping")  # reads what was pushed, as a client that is live does
-    took_s = time.monotonic() - began
-    back = play.again(away)
-    last_seq = entry(back.sync(limit=None), play.conversation)["last_seq"]
-    print(f"{len(posted)} messages of {len(play.speakers)} speakers in {took_s:.1f} s, last seq {last_seq}")
-    found = {
-        "live": play.received(live, last_seq),
-        "backlog": play.received(back, last_seq),
-        "history": said(history(live, play.conversation)),
-    }
-    different = [name for name, got in found.items() if not _is_same(name, posted, got)]
-    return not different
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT")
+    return host, int(port)
 
 
-def _is_same(name: str, posted: list[Message], got: list[Message]) -> bool:
-    if got == posted:
-        print(f"{name:8} the same, in order")
-        return True
-    pairs = enumerate(zip(posted, got, strict=False))
-    at = next((number for number, (one, other) in pairs if one != other), min(len(posted), len(got)))
-    print(f"{name:8} {len(got)} messages, different from number {at + 1} on")
-    print(f"  posted {posted[at : at + 1]}\n  got    {got[at : at + 1]}")
-    return False
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
 
 
-@contextmanager
-def running(server: str | None) -> Iterator[tuple[str, int]]:
-    """The address of ``server``, or of one that is started for this."""
-    if server:
-        host, _, port = server.rpartition(":")
-        yield host, int(port)
-        return
-    with tempfile.TemporaryDirectory(prefix="chat-replay-") as folder:
-        own = Server(Path(folder) / "data")
-        own.start()
-        try:
-            yield own.address
-            own.terminate()
-        finally:
-            own.kill9()
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="replay", description="Replay an IRC log through real clients and check what everybody has.")
+    add = parser.add_argument
+    add("logs", nargs="+", type=Path, metavar="LOG", help="a log to replay; several are replayed one after the other")
+    add("--server", type=_address, metavar="HOST:PORT", help="a running server: plain TCP, open registration, no rate"
+        " limit (default: one of its own)")  # fmt: skip
+    add("--speed", type=_speed, default=0.0, metavar="real|max|N", help="the log's own pace, N times it, or as fast as"
+        " possible (default: max)")  # fmt: skip
+    add("--ordered", action="store_true", help="write each message only when the one before it is acknowledged")
+    add("--offline-share", type=_share, default=0.3, metavar="SHARE", help="how many members come and go, 0 to 1"
+        " (default: %(default)s)")  # fmt: skip
+    add("--silent", type=_count, default=3, metavar="N", help="members who only listen (default: %(default)s)")
+    add("--kill-server-at", type=_share, action="append", default=[], metavar="SHARE", help="kill -9 of the server at"
+        " this part of the log, 0 to 1; may be given again")  # fmt: skip
+    add("--kill-client-at", type=_share, action="append", default=[], metavar="SHARE", help="kill -9 of the busiest"
+        " client with messages in its queue; may be given again")  # fmt: skip
+    add("--seed", type=int, default=1, metavar="N", help="another schedule of absences (default: %(default)s)")
+    add("--limit", type=_count, metavar="N", help="the first N messages only")
+    add("--work-dir", type=Path, metavar="DIR", help="keep the files of server and clients in DIR, which must be new")
+    return parser
 
 
-def main() -> int:
+async def _replay(
+    utterances: list[Utterance], settings: Settings, folder: Path, address: tuple[str, int] | None
+) -> int:
+    """One log; the number of faults found."""
+    server = ServerProcess(folder)
+    if address is None:
+        await server.start()
+    try:
+        run, figures = await play(utterances, settings, folder, address or server, print)
+        if address is None and (code := await server.stop()) != 0:
+            run.ending.append(f"the server ended with {code}:\n{server.log()}")
+    finally:
+        await server.kill()
+    faults = check(run, ordered=settings.ordered, as_shown=printable)
+    print(figures)
+    for fault in faults[:MAX_SHOWN]:
+        print(fault)
+    if len(faults) > MAX_SHOWN:
+        print(f"… and {len(faults) - MAX_SHOWN} more")
+    views = len(run.views)
+    print(f"{'FAILED' if faults else 'ok'}: {views} views of the log compared, {len(faults)} faults")
+    return len(faults)
+
+
+def _one(path: Path, options: argparse.Namespace, folder: Path) -> int:
+    """Replay one log; the exit status."""
+    tag = f"-{secrets.token_hex(2)}" if options.server else ""
+    try:
+        utterances = parse(path.read_bytes(), Names(tag))[: options.limit]
+    except OSError as error:
+        print(f"replay: {path} cannot be read: {error.strerror}", file=sys.stderr)
+        return 2
+    if not utterances:
+        print(f"replay: {path} holds no line of the form '[HH:MM] <nick> text'", file=sys.stderr)
+        return 2
+    settings = Settings(
+        group=f"replay{tag}",
+        tag=tag,
+        speed=options.speed,
+        ordered=options.ordered,
+        offline_share=options.offline_share,
+        silent=options.silent,
+        kill_server_at=tuple(options.kill_server_at),
+        kill_client_at=tuple(options.kill_client_at),
+        seed=options.seed,
+    )
+    folder.mkdir(parents=True)
+    try:
+        return 1 if asyncio.run(_replay(utterances, settings, folder, options.server)) else 0
+    except (Stuck, NoServer) as problem:
+        print(f"FAILED: {problem}")
+        return 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="replay", description="Post an IRC log through a server and compare.")
-    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
-    parser.add_argument("--server", metavar="HOST:PORT", help="a running server in plain TCP; default: one of its own")
-    parser.add_argument("--group", default="replay", help="the group to make (default: %(default)s)")
-    parser.add_argument("--pace", type=float, default=0, help="messages per second (default: as fast as acks come)")
-    options = parser.parse_args()
+    parser = _make_parser()
+    options = parser.parse_args(arguments)
+    if options.server and options.kill_server_at:
+        parser.error("--kill-server-at needs a server of its own: leave out --server")
+    if options.work_dir and options.work_dir.exists():
+        parser.error(f"--work-dir {options.work_dir} is there already: name a new directory")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     end_with_parent()
-    with ExitStack() as stack:
-        people = People(stack.enter_context(running(options.server)))
-        stack.callback(people.close)
-        return 0 if replay(people, options.logs, options.group, options.pace) else 1
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a client holds some ten files, and there are hundreds
+    status = 0
+    with tempfile.TemporaryDirectory(prefix="chat-replay-") as temporary:
+        for number, path in enumerate(options.logs, 1):
+            print(f"{path.name}:")
+            status = max(status, _one(path, options, (options.work_dir or Path(temporary)) / f"{number}"))
+    return status
 
 
 if __name__ == "__main__":
