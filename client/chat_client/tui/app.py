@@ -31,6 +31,7 @@ from chat_client.tui.screens.chat import ChatScreen
 from chat_client.tui.screens.dialogs import Question
 from chat_client.tui.screens.first_run import FirstRunScreen
 from chat_client.tui.start import Start
+from chat_client.tui.typeahead import TypeAhead
 
 __all__ = ["ChatApp"]
 
@@ -92,6 +93,7 @@ class ChatApp(App[int]):
         self._is_asking = False
         self._window_title = ""
         self._is_showing_planned = False
+        self._typeahead = TypeAhead(self)
 
     # ---- Begin and end ----------------------------------------------------------------------------------------------
 
@@ -141,6 +143,19 @@ class ChatApp(App[int]):
         line = f"chat-tui ended because of a fault of its own ({name}); nothing written is lost. Log: {self._log_path}"
         self._exit_renderables.append(Segments(self.console.render(Text(line), self.console.options.update(width=400))))
         self._close_messages_no_wait()
+
+    # ---- Keys -------------------------------------------------------------------------------------------------------
+
+    @property
+    def keys_waiting(self) -> int:
+        """How many keys were pressed that the program has not come to yet."""
+        return self._typeahead.waiting
+
+    async def on_event(self, event: events.Event) -> None:
+        """Deal with what happens, keys in their order."""
+        is_typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if not is_typed or self._typeahead.lets_through(event):
+            await super().on_event(event)
 
     # ---- Looks ------------------------------------------------------------------------------------------------------
 

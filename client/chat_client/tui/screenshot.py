@@ -29,7 +29,7 @@ from chat_client.tui.start import Start
 from chat_client.tui.widgets.composer import Composer
 from chat_protocol import packets
 
-__all__ = ["draw_picture", "main", "scene"]
+__all__ = ["SceneLog", "draw_picture", "main", "scene"]
 
 SIZE: Final = (112, 32)
 MORNING_MS: Final = 1_795_424_400_000
@@ -45,7 +45,7 @@ _PEOPLE: Final[tuple[tuple[str, str, PresenceState, str], ...]] = (
 )
 
 
-class _Log:
+class SceneLog:
     """Writes events of one conversation as a server would."""
 
     def __init__(self, name: str, start_ms: int) -> None:
@@ -53,7 +53,7 @@ class _Log:
         self.events: list[packets.LogEvent] = []
         self._at_ms = start_ms
 
-    def after(self, seconds: int) -> "_Log":
+    def after(self, seconds: int) -> "SceneLog":
         """Let time pass."""
         self._at_ms += seconds * 1000
         return self
@@ -70,7 +70,7 @@ class _Log:
             "timestamp": self._at_ms,
         }
 
-    def say(self, sender: str, content: str, *, reply_to: int = 0, mentions: Sequence[str] = ()) -> "_Log":
+    def say(self, sender: str, content: str, *, reply_to: int = 0, mentions: Sequence[str] = ()) -> "SceneLog":
         """Add a message."""
         kind = packets.GroupMessage if self.name.startswith("#") else packets.PrivateMessage
         target = self.events[reply_to - 1].message_id if reply_to else UNSET
@@ -79,19 +79,19 @@ class _Log:
         )
         return self
 
-    def react(self, sender: str, target: int, emoji: str) -> "_Log":
+    def react(self, sender: str, target: int, emoji: str) -> "SceneLog":
         """Add a reaction."""
         message_id = self.events[target - 1].message_id
         self.events.append(packets.Reaction(target=message_id, emoji=emoji, removed=False, **self._place(sender)))  # type: ignore[arg-type]
         return self
 
-    def edit(self, sender: str, target: int, content: str) -> "_Log":
+    def edit(self, sender: str, target: int, content: str) -> "SceneLog":
         """Change a message."""
         message_id = self.events[target - 1].message_id
         self.events.append(packets.Edited(target=message_id, content=content, **self._place(sender)))  # type: ignore[arg-type]
         return self
 
-    def happen(self, action: str, subject: str, content: str) -> "_Log":
+    def happen(self, action: str, subject: str, content: str) -> "SceneLog":
         """Add a line of the server."""
         self.events.append(
             packets.SystemMessage(action=action, subject=subject, content=content, **self._place("server"))  # type: ignore[arg-type]
@@ -99,8 +99,8 @@ class _Log:
         return self
 
 
-def _general() -> _Log:
-    log = _Log("#general", MORNING_MS - 15 * 3_600_000)
+def _general() -> SceneLog:
+    log = SceneLog("#general", MORNING_MS - 15 * 3_600_000)
     log.say("erin", "The new disks are in; thanks everybody for waiting.")
     log.after(14 * 3_600 + 720)
     log.say(
@@ -123,10 +123,10 @@ def _general() -> _Log:
 def scene() -> list[Event]:
     """Return what happened before the picture: a morning in a small team, with a few things not read yet."""
     general = _general()
-    ops = _Log("#ops", MORNING_MS).say("dave", "Backups run again.").say("dave", "@ada fyi", mentions=("ada",))
-    dev = _Log("#dev", MORNING_MS).say("mei", "Review, please?").say("mei", "No hurry.").say("bob", "Done.")
-    chat = _Log("@carol", MORNING_MS).say("ada", "Lunch at one?").say("carol", "Yes!")
-    logs = (general, ops, dev, chat, _Log("#random", MORNING_MS), _Log("@bob", MORNING_MS))
+    ops = SceneLog("#ops", MORNING_MS).say("dave", "Backups run again.").say("dave", "@ada fyi", mentions=("ada",))
+    dev = SceneLog("#dev", MORNING_MS).say("mei", "Review, please?").say("mei", "No hurry.").say("bob", "Done.")
+    chat = SceneLog("@carol", MORNING_MS).say("ada", "Lunch at one?").say("carol", "Yes!")
+    logs = (general, ops, dev, chat, SceneLog("#random", MORNING_MS), SceneLog("@bob", MORNING_MS))
     read = {"#general": 13, "@carol": 2}
     titles = {"#general": "Everybody"}
     entries = tuple(

@@ -155,16 +155,15 @@ class ChatScreen(ChatKeys):
     # ---- Composer ---------------------------------------------------------------------------------------------------
 
     @on(Composer.Sent)
-    def _sent(self, event: Composer.Sent) -> None:
+    def _sent(self) -> None:
         if self.popup.is_open and self.popup.was_moved:
             self._take_offer()
             return
-        text, current = event.text, self._state.current
-        if not text.strip():
+        current = self._state.current
+        if not self.composer.text.strip():
             return
         about, self.about = self.about, None
-        self.composer.set_text("")
-        self.composer.remember(text)
+        text = self.composer.take()
         self.popup.close()
         if current is not None:
             self.client.set_draft(current, "")
@@ -185,8 +184,7 @@ class ChatScreen(ChatKeys):
     @on(Composer.Changed)
     def _changed(self) -> None:
         text, current = self.composer.text, self._state.current
-        if current is not None and (self.about is None or self.about[0] != "edit"):
-            self.client.set_draft(current, text)
+        self.keep_draft()
         if text and current is not None and self.config.typing and not text.startswith("/"):
             self.client.typing(current)
         self._offer()

@@ -87,9 +87,16 @@ class ChatParts(Screen[None]):
         Raises:
             ValueError: It is no conversation of the user's.
         """
+        self.keep_draft()
         self.client.open(name)
         self.show_state(self.client.state)
         self.composer.focus()
+
+    def keep_draft(self) -> None:
+        """Keep what stands in the composer with its conversation, unless it is the new text of an old message."""
+        shown = self.transcript.conversation
+        if shown and shown == self.client.state.current and (self.about is None or self.about[0] != "edit"):
+            self.client.set_draft(shown, self.composer.text)
 
     def set_looks(self, looks: Looks) -> None:
         """Draw everything with another theme."""

@@ -39,11 +39,7 @@ class Composer(TextArea):
     ]
 
     class Sent(Message):
-        """The user pressed Enter."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        """The user pressed Enter; what is there then is taken with :meth:`take`."""
 
     class CompletionWanted(Message):
         """The user pressed Tab."""
@@ -83,6 +79,13 @@ class Composer(TextArea):
         self.move_cursor(self.document.end)
         self._place = len(self._history)
 
+    def take(self) -> str:
+        """Return the text and be empty, in one step: what is typed meanwhile is neither sent nor lost."""
+        text = self.text
+        self.set_text("")
+        self.remember(text)
+        return text
+
     def replace_range(self, start: int, end: int, text: str) -> None:
         """Put ``text`` in the place of ``start:end``."""
         result = self.replace(text, self._location(start), self._location(end))
@@ -101,8 +104,8 @@ class Composer(TextArea):
     # ---- Keys -------------------------------------------------------------------------------------------------------
 
     def action_send(self) -> None:
-        """Hand the text over."""
-        self.post_message(self.Sent(self.text))
+        """Have the text taken."""
+        self.post_message(self.Sent())
 
     def action_newline(self) -> None:
         """Break the line."""
