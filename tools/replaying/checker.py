@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import zip_longest
 
 __all__ = ["SERVER", "Event", "Fault", "Kind", "Run", "Sent", "View", "check"]
 
@@ -37,6 +38,8 @@ class Kind(StrEnum):
     """Its place in the log is not the one that an ack or the log told."""
     UNACKED = "unacked"
     """It was sent and never acknowledged."""
+    STRAY = "stray"
+    """What the log holds is not what the file says, looked at without any message id."""
     HOLE = "hole"
     """The log's places are not 1, 2, 3, … to its end."""
     ENDING = "ending"
@@ -94,6 +97,8 @@ class Fault:
 class Run:
     """All that a run left behind."""
 
+    script: list[tuple[str, str]] = field(default_factory=list)
+    """Who has to say what, as the file has it."""
     sent: list[Sent] = field(default_factory=list)
     """In the order in which they were sent."""
     acked: dict[str, int] = field(default_factory=dict)
@@ -117,6 +122,7 @@ def check(run: Run, *, ordered: bool = False, as_shown: Callable[[str], str] = s
     faults = [Fault(Kind.ENDING, "run", text) for text in run.ending]
     faults += _places(run.log)
     messages = [event for event in run.log if event.sender != SERVER]
+    faults += _follows(run.script, messages, ordered=ordered)
     faults += _compare("log", {sent.message_id: sent for sent in run.sent}, messages)
     faults += _orders(run.sent, messages, ordered=ordered)
     faults += _acks(run, messages)
@@ -136,6 +142,22 @@ def _places(log: Sequence[Event]) -> Iterable[Fault]:
         if event.seq != place:
             yield Fault(Kind.HOLE, "log", f"seq {event.seq} stands in place {place}")
             return
+
+
+def _follows(script: Sequence[tuple[str, str]], log: Sequence[Event], *, ordered: bool) -> Iterable[Fault]:
+    """The log's texts are the file's; for each sender, or for all together. The first difference is told."""
+    wanted: dict[str, list[tuple[str, str]]] = {}
+    for sender, content in script:
+        wanted.setdefault("" if ordered else sender, []).append((sender, content))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for event in log:
+        found.setdefault("" if ordered else event.sender, []).append((event.sender, event.content))
+    for key in {**wanted, **found}:
+        pairs = zip_longest(wanted.get(key, ()), found.get(key, ()))
+        for place, (one, other) in enumerate(pairs, 1):
+            if one != other:
+                yield Fault(Kind.STRAY, f"log, messages of {key or 'all'}", f"number {place} is {other}, not {one}")
+                break
 
 
 def _compare(where: str, expected: Mapping[str, Sent] | Mapping[str, Event], got: Sequence[Event]) -> Iterable[Fault]:

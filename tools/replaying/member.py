@@ -17,7 +17,7 @@ from chat_client.core.events import Event as Happening
 from chat_client.core.profile import Profile
 from chat_client.core.state import ClientState, Conversation, Gap, Message
 from chat_protocol.packets import GroupMessage
-from tools.replaying.checker import Event, Sent, View
+from tools.replaying.checker import Event, View
 from tools.replaying.notes import Notes, seen
 from tools.replaying.schedule import How
 
@@ -52,7 +52,6 @@ class Member:
     Attributes:
         user: The user name.
         notes: What the client saw.
-        sent: What it took over for sending, in order.
         faults: What went wrong here, in words.
     """
 
@@ -60,7 +59,6 @@ class Member:
         self.user = user
         self.conversation = f"#{group}"
         self.notes = Notes(user, self.conversation)
-        self.sent: list[Sent] = []
         self.faults: list[str] = []
         self._nick = nick[:64]
         self._home = home
@@ -147,9 +145,7 @@ class Member:
         async with self._lock:
             if self._client is None:
                 await self._come_back()
-            message_id = await self._entered().submit(self.conversation, content)
-            self.sent.append(Sent(message_id, self.user, content))
-            return message_id
+            return await self._entered().submit(self.conversation, content)
 
     async def until_acked(self, message_id: str) -> None:
         """Wait until a message of this member is acknowledged.
@@ -181,6 +177,7 @@ class Member:
         """
         await self._until(lambda state: self._entry(state).cursor >= head, f"at {head}")
         await self._load_all()
+        self._count()
         screen = View(self.user, "screen", [*self._on_screen()], is_shown=True)
         await self.close()
         disk = View(self.user, "disk", self._on_disk(head))
@@ -203,6 +200,21 @@ class Member:
                         return
         except TimeoutError:
             raise self._stuck("at the end of loading what was skipped") from None
+
+    def _count(self) -> None:
+        """Nobody has read anything, so what is told as unread has to be what the others have said since."""
+        entry = self._entry(self._entered().state)
+        unread = [
+            line
+            for line in entry.timeline.after(entry.read_seq)
+            if isinstance(line, Message) and line.sender != self.user
+        ]
+        for what, told, there in (
+            ("unread", entry.unread, len(unread)),
+            ("mentions", entry.mentions, sum(line.mentions_me for line in unread)),
+        ):
+            if told != there:
+                self.faults.append(f"{self.user} is told {told} {what} after {entry.read_seq} and has {there}")
 
     def _on_screen(self) -> Iterator[Event]:
         entry = self._entry(self._entered().state)

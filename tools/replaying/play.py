@@ -14,21 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from tools.replaying.checker import Run, Sent, View
+from tools.replaying.doom import Doom
 from tools.replaying.irclog import Utterance
 from tools.replaying.listener import Listener
 from tools.replaying.member import Member
 from tools.replaying.puppet import Puppet
-from tools.replaying.schedule import How, absences
+from tools.replaying.schedule import How, absences, times
 from tools.replaying.serving import ServerProcess
 
 __all__ = ["Figures", "Settings", "play"]
 
 AT_ONCE = 16
 """How many members log in, or catch up, at the same time."""
+WRITING_AT_ONCE = 32
+"""How many members are putting a message into their outbox at the same time, where the log's pace is not kept."""
 DOWN_MESSAGES = 12
 """How many messages are written while the server is down."""
-QUEUED_MESSAGES = 3
-"""How many messages wait in the client that is killed."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,11 @@ async def play(
     """
     address = server.address if isinstance(server, ServerProcess) else server
     cast = _make_cast(utterances, settings, folder, address)
-    stage = _Stage(cast, settings, server if isinstance(server, ServerProcess) else None, len(utterances))
+    stage = _Stage(cast, settings, server if isinstance(server, ServerProcess) else None, utterances)
     try:
         await stage.assemble()
         tell(f"{len(cast.members) + 2 + bool(cast.puppet)} members are in #{settings.group}")
-        await stage.perform(utterances)
+        await stage.perform()
         tell(f"{len(utterances)} messages are written")
         await stage.finish()
     finally:
@@ -150,17 +151,21 @@ def _make_cast(utterances: Sequence[Utterance], settings: Settings, folder: Path
 class _Stage:
     """One run in progress."""
 
-    def __init__(self, cast: _Cast, settings: Settings, server: ServerProcess | None, count: int) -> None:
-        self.run = Run()
+    def __init__(
+        self, cast: _Cast, settings: Settings, server: ServerProcess | None, utterances: Sequence[Utterance]
+    ) -> None:
+        count = len(utterances)
+        self.run = Run(script=[(each.user, each.content) for each in utterances])
         self.figures = Figures(messages=count, speakers=len(cast.speakers))
         self._cast = cast
         self._settings = settings
         self._server = server
-        self._count = count
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._utterances = utterances
+        self._tasks: list[asyncio.Task[None]] = []
         self._server_kills = {round(share * count) for share in settings.kill_server_at}
         self._restart_at: int | None = None
-        self._doom = _Doom(cast.puppet, [round(share * count) for share in settings.kill_client_at], settings.ordered)
+        self._room = asyncio.Semaphore(WRITING_AT_ONCE)
+        self._doom = Doom(cast.puppet, [round(share * count) for share in settings.kill_client_at], settings.ordered)
         self._began = 0.0
 
     # ---- Before ----------------------------------------------------------------------------------------------------
@@ -181,33 +186,43 @@ class _Stage:
 
     # ---- During ----------------------------------------------------------------------------------------------------
 
-    async def perform(self, utterances: Sequence[Utterance]) -> None:
+    async def perform(self) -> None:
         """Say everything, at its time."""
         loop = asyncio.get_running_loop()
         moves = self._moves()
-        times = _times(utterances, self._settings.speed)
+        due = times([each.minute for each in self._utterances], self._settings.speed)
         self._began = loop.time()
-        for index, utterance in enumerate(utterances):
-            if times is not None:
-                await asyncio.sleep(self._began + times[index] - loop.time())
+        for index, utterance in enumerate(self._utterances):
+            if due is not None:
+                await asyncio.sleep(self._began + due[index] - loop.time())
             await self._look_after_server(index)
             for move in moves.get(index, ()):
-                self._start(move())
+                self._tasks.append(loop.create_task(move()))
             await self._say(index, utterance)
         if self._restart_at is not None:
             await self._restart()
+        await _all(self._tasks)
         self.figures.sending_s = loop.time() - self._began
 
     async def _say(self, index: int, utterance: Utterance) -> None:
+        """Have it said, if need be after others; several members write at the same time, one member never does."""
         puppet = self._cast.puppet
-        speaker: Member | Puppet = self._cast.members[utterance.user]
         if puppet is not None and utterance.user == puppet.user:
-            speaker = puppet
             await self._doom.before(index)
+            await self._write(puppet, utterance)
+            await self._doom.after()
+            return
+        await self._room.acquire()
+        member = self._cast.members[utterance.user]
+        writing = asyncio.get_running_loop().create_task(self._write(member, utterance))
+        self._tasks.append(writing)
+        writing.add_done_callback(lambda _: self._room.release())
+        if self._settings.ordered:
+            await writing
+
+    async def _write(self, speaker: Member | Puppet, utterance: Utterance) -> None:
         message_id = await speaker.say(utterance.content)
         self.run.sent.append(Sent(message_id, utterance.user, utterance.content))
-        if speaker is puppet:
-            await self._doom.after()
         if self._settings.ordered:
             await speaker.until_acked(message_id)
 
@@ -216,9 +231,9 @@ class _Stage:
         settings, traveller = self._settings, self._cast.listeners[1]
         puppet = self._cast.puppet
         movable = [name for name in self._cast.members if puppet is None or name != puppet.user]
-        plan = absences(movable, self._count, settings.offline_share, settings.seed)
+        plan = absences(movable, len(self._utterances), settings.offline_share, settings.seed)
         if settings.offline_share:
-            plan += absences([traveller.user], self._count, 1.0, settings.seed)
+            plan += absences([traveller.user], len(self._utterances), 1.0, settings.seed)
         self.figures.absences = len(plan)
         moves: dict[int, list[Callable[[], Coroutine[Any, Any, None]]]] = {}
         for absence in plan:
@@ -246,16 +261,12 @@ class _Stage:
         assert self._server is not None
         await self._server.start()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(work))
-
     # ---- After -----------------------------------------------------------------------------------------------------
 
     async def finish(self) -> None:
         """Everybody comes back, what waits is sent, and it is written down what everybody has."""
         cast, run = self._cast, self.run
         await self._doom.finish()
-        await _all(self._tasks)
         cast.listeners[1].back()
         puppet = cast.puppet
         if puppet is not None:
@@ -304,47 +315,6 @@ class _Stage:
         await asyncio.gather(*ends, return_exceptions=True)
 
 
-class _Doom:
-    """What becomes of the puppet: offline, some messages queued, killed; then killed once more with one on its way."""
-
-    def __init__(self, puppet: Puppet | None, due: list[int], ordered: bool) -> None:
-        self._puppet = puppet
-        self._due = sorted(due)
-        self._ordered = ordered
-        self._queued: int | None = None
-        self._is_flying = False
-
-    async def before(self, index: int) -> None:
-        """The puppet is about to speak."""
-        if self._puppet is None or not self._due or index < self._due[0]:
-            return
-        del self._due[0]
-        if self._ordered:
-            self._is_flying = True
-        else:
-            await self._puppet.away()
-            self._queued = 0
-
-    async def after(self) -> None:
-        """The puppet has spoken: its outbox has it."""
-        if self._puppet is None:
-            return
-        if self._is_flying:
-            self._is_flying = False
-            await self._puppet.kill_and_restart()
-        elif self._queued is not None:
-            self._queued += 1
-            if self._queued == QUEUED_MESSAGES:
-                self._queued = None
-                self._is_flying = True
-                await self._puppet.kill_and_restart()
-
-    async def finish(self) -> None:
-        """The log is over: do what is still due."""
-        if self._puppet is not None and (self._queued is not None or self._is_flying or self._due):
-            await self._puppet.kill_and_restart()
-
-
 def _pair(member: Member, how: How) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
     return lambda: member.away(how), member.back
 
@@ -374,17 +344,3 @@ async def _all(works: Iterable[Any]) -> list[Any]:
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-def _times(utterances: Sequence[Utterance], speed: float) -> list[float] | None:
-    """When each is said, in seconds from the first; what the log has in one minute is spread over it evenly."""
-    if not speed:
-        return None
-    in_minute = Counter(each.minute for each in utterances)
-    said: Counter[int] = Counter()
-    times = []
-    for each in utterances:
-        fraction = said[each.minute] / in_minute[each.minute]
-        said[each.minute] += 1
-        times.append((each.minute - utterances[0].minute + fraction) * 60 / speed)
-    return times

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from tools.local_server import end_with_parent
-from tools.replaying.checker import Sent
 from tools.replaying.member import DEADLINE_S, Member, Stuck
 from tools.replaying.notes import Notes
 from tools.replaying.schedule import How
@@ -32,14 +31,12 @@ class Puppet:
 
     Attributes:
         user: The user name.
-        sent: What the client took over for sending, in order, over all processes.
         acked: message_id → seq.
         kills: How often the process was killed.
     """
 
     def __init__(self, user: str, home: Path, address: tuple[str, int], group: str) -> None:
         self.user = user
-        self.sent: list[Sent] = []
         self.acked: dict[str, int] = {}
         self.kills = 0
         self._arguments = [user, str(home), address[0], str(address[1]), group]
@@ -82,9 +79,7 @@ class Puppet:
 
     async def say(self, content: str) -> str:
         """Write a message; returns its id when the outbox has it on disk."""
-        message_id = str((await self._order(say=content))["queued"])
-        self.sent.append(Sent(message_id, self.user, content))
-        return message_id
+        return str((await self._order(say=content))["queued"])
 
     async def until_acked(self, message_id: str) -> None:
         """Wait until a message is acknowledged.

@@ -1,13 +1,14 @@
-"""Decide who is away when, before a run begins. Pure: the same seed gives the same absences."""
+"""Decide when something is said and who is away, before a run begins. Pure: the same seed gives the same absences."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Absence", "How", "absences"]
+__all__ = ["Absence", "How", "absences", "times"]
 
 MIN_ABSENCES, MAX_ABSENCES = 2, 4
 
@@ -43,4 +44,21 @@ def absences(members: Sequence[str], count: int, share: float, seed: int) -> lis
         edges = sorted(chance.sample(range(count + 1), min(2 * times, (count + 1) // 2 * 2)))
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             found.append(Absence(member, start, end, chance.choice(list(How))))
+    return found
+
+
+def times(minutes: Sequence[int], speed: float) -> list[float] | None:
+    """When each message is sent, in seconds from the first; what the log has in one minute is spread over it evenly.
+
+    ``speed`` 1 is the log's own; 0 is as fast as possible, without times.
+    """
+    if not speed:
+        return None
+    in_minute = Counter(minutes)
+    said: Counter[int] = Counter()
+    found = []
+    for minute in minutes:
+        fraction = said[minute] / in_minute[minute]
+        said[minute] += 1
+        found.append((minute - minutes[0] + fraction) * 60 / speed)
     return found
