@@ -43,6 +43,8 @@ class _Wire:
         return wire
 
     def send(self, kind: str, /, **fields: object) -> None:
+        if self._writer.is_closing():
+            return  # what had come before the end is still to be read
         payload = json.dumps({"type": kind, **fields}, ensure_ascii=False).encode()
         self._writer.write(struct.pack(">I", len(payload)) + payload)
 

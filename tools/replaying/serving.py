@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.local_server import ROOT, NoServer, end_with_parent
 
-__all__ = ["ServerProcess", "python_path"]
+__all__ = ["ServerProcess", "free_port", "python_path"]
 
 START_S = 30
 STOP_S = 15
@@ -55,7 +55,7 @@ class ServerProcess:
         Raises:
             NoServer: it did not come up; the text holds the end of its log.
         """
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         environment = {key: value for key, value in os.environ.items() if not key.startswith("CHAT_SERVER_")}
         with self.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -107,7 +107,7 @@ class ServerProcess:
         return self.log_path.read_text(encoding="utf-8", errors="replace")[-4000:] if self.log_path.exists() else ""
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port of this machine that nobody uses, below those that the system gives to outgoing connections.
 
     One of these could be taken while the server is down: by a client that tries to reach it and meets itself.
