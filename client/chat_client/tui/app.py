@@ -154,7 +154,7 @@ class ChatApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Deal with what happens, keys in their order."""
         is_typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
-        if not is_typed or self._typeahead.lets_through(event):
+        if not is_typed or (self.screen_stack and not self._exit and self._typeahead.lets_through(event)):
             await super().on_event(event)
 
     # ---- Looks ------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class ChatScreen(ChatKeys):
     def __init__(self, client: ChatClient, config: ClientConfig, looks: Looks) -> None:
         super().__init__(client, config, looks)
         self.doing = Doing(self, client)
-        self._state = client.state
+        self._state = ClientState()
         self._places: dict[str, Place | None] = {}
         self._notes: dict[str, Notes] = {}
         self._jump: tuple[str, int] | None = None

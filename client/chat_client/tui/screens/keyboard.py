@@ -279,7 +279,9 @@ class ChatKeys(ChatParts):
 
     def on_key(self, event: events.Key) -> None:
         """Type into the composer whatever is typed elsewhere and means nothing there."""
-        if self.focused is not self.composer and event.is_printable and event.character and "alt" not in event.key:
+        if self.focused is self.composer or event.key in self.active_bindings or "alt" in event.key:
+            return
+        if event.is_printable and event.character:
             event.stop()
             self.composer.focus()
             self.composer.insert(event.character)

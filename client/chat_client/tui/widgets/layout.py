@@ -103,6 +103,8 @@ class Laid(msgspec.Struct, frozen=True):
     """For each row the column where its text begins (-1: it has none that can be copied), the text, and what stands
     between it and the text of the next row."""
     is_clipped: bool = False
+    lead: int = 0
+    """Rows above the entry's own words: day, "n new", name. What is loaded above can take them away."""
 
 
 def estimate(entry: Message | SystemLine | Gap | Head, columns: Columns) -> int:
@@ -127,6 +129,7 @@ def lay_out(entry: Message | SystemLine | Gap | Head, around: Surroundings, colu
         rows.line(Row(centre=((around.day, "dim"),)))
     if around.new:
         rows.line(Row(centre=((f"{around.new} new", "new"),)))
+    rows.begin()
     match entry:
         case Head():
             rows.line(Row(left=((f" {entry.text}", "dim"),)) if entry.is_start else _dotted(entry.text, looks))
@@ -182,6 +185,7 @@ def _message(rows: "_Rows", message: Message, around: Surroundings) -> None:
     elif message.kind == "notification" and message.topic:
         name, role = message.topic, "accent"
     rows.name(name, role, _mark(message, around, rows.looks), around)
+    rows.begin()
     if around.quote is not None:
         who, text = around.quote
         said = f"{who}: {text}" if who else text
@@ -234,6 +238,11 @@ class _Rows:
         self._gutter: list[Segment] = []
         self._ground: Style | None = None
         self._is_clipped = False
+        self.lead = 0
+
+    def begin(self) -> None:
+        """Note that what was added so far stands above the entry's own words."""
+        self.lead = len(self._rows)
 
     def line(self, row: Row) -> None:
         """Add a row over the whole width."""
@@ -245,7 +254,7 @@ class _Rows:
         role = "error" if note.is_error else "accent"
         sign = looks.glyphs.failed if note.is_error else looks.glyphs.dot
         indent = columns.gutter - 2
-        for number, text in enumerate(_wrap(printable(note.text), columns.body)[0]):
+        for number, text in enumerate(_wrap(_shown(note.text), columns.body)[0]):
             lead = f"{sign} " if number == 0 else "  "
             segments = [Segment(" " * indent), Segment(lead, looks.style(role)), Segment(text, looks.style(role))]
             self._put(Strip(segments).adjust_cell_length(columns.width))
@@ -300,7 +309,7 @@ class _Rows:
     ) -> None:
         """Add wrapped text right of the bar; ``tail`` is the program's own word behind it."""
         columns = self.columns
-        safe = printable(text[:MAX_CHARS]).replace("\t", "    ") if "\t" in text else printable(text[:MAX_CHARS])
+        safe = _shown(text[:MAX_CHARS])
         if safe != text:
             spans = tuple(find_spans(safe, around.me)) if is_body else ()
         limit = None if around.is_expanded else MAX_ROWS
@@ -321,7 +330,7 @@ class _Rows:
 
     def done(self) -> Laid:
         """Return what was gathered."""
-        return Laid(tuple(self._rows), tuple(self._body), self._is_clipped)
+        return Laid(tuple(self._rows), tuple(self._body), self._is_clipped, self.lead)
 
     def _take_gutter(self) -> list[Segment]:
         gutter, self._gutter = self._gutter, self._rest
@@ -331,6 +340,11 @@ class _Rows:
         strip = strip.adjust_cell_length(self.columns.width)
         self._rows.append(strip.apply_style(self._ground) if self._ground is not None else strip)
         self._body.append(body)
+
+
+def _shown(text: str) -> str:
+    """Return a text as it is drawn: what a tab does on a terminal depends on the terminal."""
+    return printable(text).replace("\t", "    ")
 
 
 def _wrap(text: str, width: int) -> tuple[list[str], int]:

@@ -112,7 +112,7 @@ class Reader(ScrollView, can_focus=True):
             self._stand_at_new()
         elif index is not None and place is not None:
             self._is_placing = False
-            self.viewport.stand(index, place.offset)
+            self.viewport.return_to(index, place)
         self._settle()
 
     def update(self, conversation: Conversation) -> None:
@@ -136,7 +136,7 @@ class Reader(ScrollView, can_focus=True):
     def set_looks(self, looks: Looks) -> None:
         """Draw with another theme."""
         self.viewport.looks = looks
-        self.feed.restyle(self.feed.columns)
+        self.viewport.restyle(self.feed.columns)
         self._settle()
 
     def note(self, text: str, *, is_error: bool = False) -> None:
@@ -243,7 +243,7 @@ class Reader(ScrollView, can_focus=True):
         columns = Columns.of(self.columns_wide, cell_len(time.strftime(self.feed.time_format)))
         if columns != self.feed.columns:
             self.screen.clear_selection()
-            self.feed.restyle(columns)
+            self.viewport.restyle(columns)
         self.viewport.height = self.size.height
         if self._is_placing:
             self._stand_at_new()

@@ -11,12 +11,13 @@ from textual.strip import Strip
 from chat_client.core.state import Message, Splice
 from chat_client.tui.looks import Looks
 from chat_client.tui.widgets.feed import Feed, key_of
+from chat_client.tui.widgets.layout import Columns
 
 __all__ = ["Drawn", "Place", "Viewport"]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a reader stood: an entry by its key and the row of the screen where it begins."""
+    """Where a reader stood: an entry by its key and the row of the screen where its own words begin."""
 
     key: str
     offset: int
@@ -71,7 +72,12 @@ class Viewport:
 
     def stand(self, index: int, offset: int) -> None:
         """Have an entry begin on a row of the screen, as far as there are rows above and below."""
-        self.follows, self._reference, self._offset = False, index, offset
+        self.follows, self._reference = False, index
+        self._offset = offset + self.feed.lay(index, self.looks).lead
+
+    def return_to(self, index: int, place: Place) -> None:
+        """Have an entry stand where it stood when the reader left."""
+        self.follows, self._reference, self._offset = False, index, place.offset
 
     def move(self, rows: int) -> bool:
         """Go down by ``rows``, or up; return whether that is possible."""
@@ -80,6 +86,18 @@ class Viewport:
         self.follows = False
         self._offset -= rows
         return True
+
+    def restyle(self, columns: Columns) -> None:
+        """Lay everything out anew, for another width or theme; what stood on the first row stays about there."""
+        above = max(-self._offset, 0)
+        before = self._own_rows() if above else 0
+        self.feed.restyle(columns)
+        if before:
+            self._offset = -(above * self._own_rows() // before)
+
+    def _own_rows(self) -> int:
+        laid = self.feed.lay(self._reference, self.looks)
+        return len(laid.rows) - laid.lead
 
     def is_whole(self, index: int) -> bool:
         """Tell whether all rows of an entry are on the screen."""
@@ -96,15 +114,21 @@ class Viewport:
         # The first message, not a gap or the head: pages come above it.
         for y, drawn in enumerate(self.drawn):
             if isinstance(self.feed.entries[drawn.index], Message):
-                self._reference, self._offset = drawn.index, y - drawn.row
+                self._take_hold(drawn, y)
                 return
         if self.drawn:
-            self._reference, self._offset = self.drawn[0].index, -self.drawn[0].row
+            self._take_hold(self.drawn[0], 0)
+
+    def _take_hold(self, drawn: Drawn, y: int) -> None:
+        """Have the entry of a row stand still from now on, with its own words: the day above them may go."""
+        self._reference = drawn.index
+        self._offset = y - drawn.row + self.feed.lay(drawn.index, self.looks).lead
 
     def _fill(self) -> bool:
         """Draw around the reference; return false where everything ends before the screen does."""
         feed, looks = self.feed, self.looks
-        index, y = self._reference, self._offset
+        index = self._reference
+        y = self._offset - feed.lay(index, looks).lead
         while y > 0 and index > 0:
             index -= 1
             y -= len(feed.lay(index, looks).rows)

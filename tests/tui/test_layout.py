@@ -1,0 +1,125 @@
+"""One entry as rows: as wide as asked, with the text that was written, whatever others write."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from chat_client.core.state import Gap, Message, ReactionCount, SystemLine
+from chat_client.core.text import Safe, printable, safe_line
+from chat_client.tui.inline import find_links, find_spans
+from chat_client.tui.looks import DARK, Looks
+from chat_client.tui.widgets.layout import MAX_ROWS, Columns, Head, Laid, Note, Surroundings, estimate, lay_out
+
+LOOKS = Looks.of(DARK, DARK.to_color_system().generate())
+PLAIN = Looks.of(DARK, DARK.to_color_system().generate(), ascii_only=True)
+
+wild = st.text(
+    alphabet=st.one_of(
+        st.sampled_from("ab \n\t.,:*`@#/[]()\\_-😀👍🏽\u200d\u202e\u0301\x1b\x9b\x07\x00你好한é\ufe0f\u200b\u2028"),
+        st.characters(),
+    ),
+    max_size=120,
+)
+widths = st.integers(8, 130)
+
+
+def message(content: str, **more: object) -> Message:
+    """A message as the client's state holds it: its text has gone through the door."""
+    fields: dict[str, object] = {"seq": 1, "message_id": "m", "sender": Safe("bob"), "sender_name": Safe("Bob")}
+    return Message(content=printable(content), timestamp_ms=0, **(fields | more))  # type: ignore[arg-type]
+
+
+def text_of(laid: Laid) -> list[str]:
+    """The rows as text."""
+    return [strip.text for strip in laid.rows]
+
+
+@given(wild, widths, st.booleans())
+def test_every_row_is_exactly_as_wide_as_asked(content: str, width: int, ascii_only: bool) -> None:
+    """Whatever is written, in every width, with everything around it: no row is a cell too long or too short."""
+    reactions = (ReactionCount(printable(content[:8], multiline=False), (Safe("bob"),)),) if content else ()
+    around = Surroundings(
+        day=safe_line(content[:30]), new=3, clock="12:34", quote=(safe_line(content[:9]), safe_line(content)),
+        is_selected=len(content) % 2 == 0, notes=(Note(content), Note(content, is_error=True)), me="ada",
+    )  # fmt: skip
+    sender = safe_line(content[:40]) or Safe("x")
+    made = message(content, reactions=reactions, reply_to="r", sender=sender, status="failed", reason=sender)
+    laid = lay_out(made, around, Columns.of(width, 5), PLAIN if ascii_only else LOOKS)
+    assert {cell_len(row) for row in text_of(laid)} == {width}
+    assert {strip.cell_length for strip in laid.rows} == {width}
+    assert len(laid.body) == len(laid.rows)
+    assert not any(character < " " or "\x7f" <= character <= "\x9f" for row in text_of(laid) for character in row)
+
+
+@given(wild.filter(lambda text: text.strip()), widths)
+def test_what_can_be_copied_is_what_was_written(content: str, width: int) -> None:
+    """The bodies of the rows, joined as copying does, are the text as it is shown."""
+    made = message(content)
+    laid = lay_out(made, Surroundings(is_expanded=True), Columns.of(width, 5), LOOKS)
+    copied = "".join(text + joint for column, text, joint in laid.body if column >= 0)
+    assert copied == made.content.replace("\t", "    ")
+
+
+@given(st.text(alphabet="ab cdé你😀\n", max_size=400), st.integers(24, 130))
+def test_the_guess_of_a_height_is_near(content: str, width: int) -> None:
+    """Heights that were not laid out yet are within a factor of two, so that the scrollbar tells the truth."""
+    columns = Columns.of(width, 5)
+    exact = len(lay_out(message(content), Surroundings(), columns, LOOKS).rows)
+    guess = estimate(message(content), columns)
+    assert guess <= 2 * exact + 1
+    assert exact <= 2 * guess + 1
+
+
+def test_a_very_long_message_is_cut_until_it_is_asked_for() -> None:
+    """Rows beyond the limit are told in one row, and are there when the message is unfolded."""
+    long = message("\n".join(f"line {number}" for number in range(100)))
+    cut = lay_out(long, Surroundings(), Columns.of(80, 5), LOOKS)
+    assert cut.is_clipped
+    assert len(cut.rows) == MAX_ROWS + 1
+    assert "more characters: Enter or a click shows them" in text_of(cut)[-1]
+    whole = lay_out(long, Surroundings(is_expanded=True), Columns.of(80, 5), LOOKS)
+    assert not whole.is_clipped
+    assert len(whole.rows) == 100
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (message("x", status="pending"), "…│ x"),
+        (message("x", status="failed", reason=Safe("full")), "✗ not sent: full · /retry or /discard"),
+        (message("", deleted=True), "message deleted"),
+        (message("x", edited_at_ms=1), "x (edited)"),
+        (message("x", reactions=(ReactionCount(Safe("👍"), (Safe("bob"), Safe("eve"))),)), "👍 2"),
+        (message("x", reactions=(ReactionCount(Safe("👍"), (Safe("ada"),)),)), "[👍 1]"),
+        (message("x", mentions_me=True), "@┃ x"),
+        (Gap(1, 9, "limit"), "up to 9 more here, not loaded yet"),
+        (SystemLine(1, "s", Safe("joined"), Safe("eve"), Safe("eve joined"), 0), "→ │ eve joined"),
+        (Head("Beginning.", is_start=True), " Beginning."),
+    ],
+)
+def test_what_a_state_looks_like(made: Message | Gap | SystemLine | Head, expected: str) -> None:
+    """Each state of an entry can be told by its signs, without colours."""
+    assert any(expected in row for row in text_of(lay_out(made, Surroundings(me="ada"), Columns.of(80, 5), LOOKS)))
+
+
+def test_markup_and_links() -> None:
+    """Markup of any kind is text; links are found without the punctuation around them, and only harmless ones."""
+    text = "[red]x[/red] [@click=app.quit]y[/] see (https://a.example/b_(c)), javascript:alert(1) file:///etc/passwd"
+    assert text_of(lay_out(message(text), Surroundings(), Columns.of(130, 5), LOOKS))[0].rstrip().endswith(text)
+    assert find_links(text) == ["https://a.example/b_(c)"]
+    assert find_links("mailto:a@b.example. HTTPS://x.example!") == ["mailto:a@b.example", "HTTPS://x.example"]
+
+
+@given(wild)
+def test_spans_are_ascending_and_disjoint(content: str) -> None:
+    """What stands out in a text never overlaps, and a link holds plain ASCII alone."""
+    text = printable(content)
+    spans = find_spans(text, "ada", ("bob",))
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert all(first.end <= second.start for first, second in pairwise(spans))
+    assert all(span.link.isascii() and span.link.isprintable() for span in spans)

@@ -1,0 +1,159 @@
+"""Conversations and what waits in them: the list, the badges, the way to what is unread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chat_client.core import events
+from chat_client.core.state import Link
+from chat_client.tui.panes import window_title
+from chat_client.tui.widgets.rows import RowList
+from tests.tui.stage import Stage, entry, message, on_stage, online
+
+
+def row(stage: Stage, name: str) -> str:
+    """What the list of conversations shows for one of them."""
+    place = next(place for place, row in enumerate(stage.chat.rooms.rows) if row.key == name)
+    return " ".join(stage.lines[1 + place][:21].strip("▌ ").split())
+
+
+def offered(stage: Stage) -> list[str]:
+    """What the switcher offers."""
+    return [row.key for row in stage.app.screen.query_one("#switcher-list", RowList).rows]
+
+
+async def test_groups_and_chats_with_their_counts(tmp_path: Path) -> None:
+    """Unread messages are counted per conversation; mentions stand out; both are gone when it is opened."""
+    async with on_stage(tmp_path) as stage:
+        stage.arrive("#ops", "carol", "one", "two")
+        await stage.until(lambda: row(stage, "#ops") == "# ops 2")
+        stage.arrive("#ops", "carol", "@ada look", mentions=("ada",))
+        await stage.until(lambda: row(stage, "#ops") == "# ops @1")
+        assert "1 mention in #ops · alt+a" in stage.text
+        assert window_title(stage.state) == "(1) chat: #general"
+        stage.arrive("@bob", "bob", "psst")
+        await stage.until(lambda: row(stage, "@bob") == "● bob 1")
+        stage.press("alt+a")
+        await stage.until(lambda: stage.state.current == "#ops")
+        await stage.until(lambda: row(stage, "#ops") == "# ops")
+        stage.press("alt+a")
+        await stage.until(lambda: stage.state.current == "@bob")
+        await stage.until(lambda: row(stage, "@bob") == "● bob")
+        assert window_title(stage.state) == "chat: @bob"
+        stage.press("alt+a")
+        await stage.until(lambda: any("nothing is unread" in toast.message for toast in stage.app._notifications))
+        assert stage.composer.text == ""
+
+
+async def test_muted_conversations_are_quiet(tmp_path: Path) -> None:
+    """What is muted is counted in brackets and is no place to go to."""
+    async with on_stage(tmp_path) as stage:
+        stage.happen(events.MutedChanged("#ops", True))
+        stage.arrive("#ops", "carol", "@ada noise", mentions=("ada",))
+        await stage.until(lambda: row(stage, "#ops") == "# ops (1)")
+        assert "elsewhere" not in stage.text
+        stage.press("alt+a")
+        await stage.settles()
+        assert stage.state.current == "#general"
+        assert window_title(stage.state) == "chat: #general"
+
+
+async def test_up_and_down_and_back_through_the_list(tmp_path: Path) -> None:
+    """alt+down and alt+up follow the list as it is shown, around its ends; alt+s goes back to the one before."""
+    async with on_stage(tmp_path) as stage:
+        for key, current in (
+            ("alt+down", "#ops"),
+            ("alt+down", "@bob"),
+            ("alt+down", "#general"),
+            ("alt+up", "@bob"),
+            ("alt+s", "#general"),
+            ("alt+s", "@bob"),
+        ):
+            stage.press(key)
+            await stage.until(lambda current=current: stage.state.current == current)  # type: ignore[misc]
+
+
+async def test_a_click_opens_a_conversation_or_a_chat(tmp_path: Path) -> None:
+    """A row of either pane can be clicked; a member opens a private chat."""
+    async with on_stage(tmp_path) as stage:
+        await stage.pilot.click("#rooms", offset=(5, 2))
+        await stage.until(lambda: stage.state.current == "#ops")
+        place = next(place for place, row in enumerate(stage.chat.members.rows) if row.key == "@carol")
+        await stage.pilot.click("#members", offset=(5, place))
+        await stage.until(lambda: stage.state.current == "@carol")
+        await stage.sees("This is the beginning of your chat with @carol.")
+
+
+async def test_drafts_are_marked_and_kept(tmp_path: Path) -> None:
+    """A conversation with a half-written text has a pencil; a client that starts again has the text."""
+    async with on_stage(tmp_path) as stage:
+        stage.type("half")
+        stage.press("alt+down")
+        await stage.until(lambda: row(stage, "#general") == "# general ✎")
+    async with on_stage(tmp_path, [events.ConversationOpened("#general")]) as stage:
+        assert stage.composer.text == "half"
+
+
+async def test_the_switcher_finds_by_any_part_and_puts_what_is_urgent_first(tmp_path: Path) -> None:
+    """Mentions, then unread, then the newest; a user without a chat can be found, too; up and down choose."""
+    entries = [entry(name, 1) for name in ("#general", "#ops", "#dev", "#open-source")]
+    entries += [entry("#loud", 4, read_seq=1, unread=3, mentions=1, cursor=4), entry("@opal")]
+    happened = [*online(*entries, people=("bob", "opal")), events.ConversationOpened("#general")]
+    async with on_stage(tmp_path, happened) as stage:
+        stage.arrive("#dev", "bob", "new")
+        stage.press("ctrl+k")
+        await stage.sees("Enter opens · esc closes")
+        assert offered(stage)[:2] == ["#loud", "#dev"]
+        stage.type("op")
+        await stage.until(lambda: set(offered(stage)) == {"#ops", "#open-source", "@opal"})
+        names = offered(stage)
+        stage.press("down", "down", "enter")
+        await stage.until(lambda: stage.state.current == names[2])
+
+
+async def test_the_switcher_opens_at_once_with_thousands(tmp_path: Path) -> None:
+    """2,000 conversations are filtered while typing."""
+    entries = [entry(f"#room-{number:04}", 1) for number in range(2000)]
+    async with on_stage(tmp_path, [*online(*entries), events.ConversationOpened("#room-0000")]) as stage:
+        stage.press("ctrl+k")
+        stage.type("1777")
+        stage.press("enter")
+        await stage.until(lambda: stage.state.current == "#room-1777")
+
+
+async def test_members_are_sorted_by_who_is_there(tmp_path: Path) -> None:
+    """Who is online stands first; a presence that changes moves its row; the count says how many are here."""
+    async with on_stage(tmp_path) as stage:
+        await stage.sees("Members 4 of 4 here")
+        stage.happen(events.PresenceReceived((("bob", "offline", ""), ("carol", "away", ""))))  # type: ignore[arg-type]
+        await stage.sees("Members 3 of 4 here")
+        keys = [row.key for row in stage.chat.members.rows if row.key]
+        assert keys == ["@ada", "@dave", "@carol", "@bob"]
+        assert "◐ carol" in stage.text
+        assert "○ bob" in stage.text
+
+
+async def test_losing_the_connection_makes_nobody_look_present(tmp_path: Path) -> None:
+    """Without a connection nothing is known of anybody's presence."""
+    async with on_stage(tmp_path) as stage:
+        stage.happen(events.LinkChanged(Link("offline")))
+        await stage.sees("○ bob", "○ carol")
+
+
+async def test_a_group_that_ends_is_said(tmp_path: Path) -> None:
+    """Whoever is not a member any more is told so at the top and cannot write."""
+    async with on_stage(tmp_path) as stage:
+        stage.happen(events.Synced("epoch", (entry("#ops", 2), entry("@bob"))))
+        await stage.sees("you are not a member any more")
+        stage.type("hello?")
+        stage.press("enter")
+        await stage.sees("you are not a member of #general: /join it first")
+        assert stage.composer.text == "hello?"
+
+
+async def test_the_first_thing_to_see_is_what_is_urgent(tmp_path: Path) -> None:
+    """A client that starts without an open conversation opens the one that waits most."""
+    entries = [entry("#general", 2), entry("#ops", 2, read_seq=0, unread=2, mentions=1)]
+    happened = [*online(*entries), events.Arrived("#ops", (message("#ops", 1, "bob", "@ada", mentions=("ada",)),))]
+    async with on_stage(tmp_path, happened) as stage:
+        await stage.until(lambda: stage.state.current == "#ops")

@@ -1,0 +1,231 @@
+"""The messages on the screen: what is new, what is old, and that nothing moves under a reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chat_client.core import events
+from chat_client.core.events import Event
+from chat_client.core.text import Safe
+from chat_protocol import packets
+from tests.tui.stage import START_MS, Stage, entry, message, on_stage, online, plain
+
+NEW = "─ {} new ─"
+
+
+def long(count: int = 200, *, read_seq: int | None = None, loaded: int = 0) -> list[Event]:
+    """A group with many lines, of which the last ``loaded`` are here (0: all)."""
+    unread = 0 if read_seq is None else count - read_seq
+    first = 1 if not loaded else count - loaded + 1
+    made = tuple(message("#general", seq, "bob", f"line {seq}") for seq in range(first, count + 1))
+    return [
+        *online(entry("#general", count, read_seq=read_seq, unread=unread, cursor=first - 1), entry("#ops")),
+        events.Arrived("#general", made),
+        events.ConversationOpened("#general"),
+    ]
+
+
+def transcript(stage: Stage) -> list[str]:
+    """The rows of the transcript."""
+    return stage.chat.transcript.rows
+
+
+async def test_new_lines_are_below_one_line_that_says_how_many(tmp_path: Path) -> None:
+    """Who was away finds everything of the backlog, and one line above the first new one; it goes with the visit."""
+    async with on_stage(tmp_path, long(20, read_seq=15)) as stage:
+        await stage.sees(NEW.format(5), "line 16", "line 20")
+        rows = transcript(stage)
+        at = next(y for y, row in enumerate(rows) if NEW.format(5) in row)
+        assert rows[at - 1].endswith("line 15")
+        assert rows[at + 1].endswith("line 16")
+        await stage.until(lambda: stage.conversation("#general").unread == 0, "what was shown is still unread")
+        stage.press("alt+down")
+        await stage.until(lambda: stage.state.current == "#ops")
+        stage.press("alt+up")
+        await stage.sees("line 20")
+        await stage.until(lambda: not any("new ─" in row for row in transcript(stage)))
+
+
+async def test_a_backlog_higher_than_the_screen_is_read_from_its_start(tmp_path: Path) -> None:
+    """The line stands at the top, the chip tells how many are below, and only what was shown is read."""
+    async with on_stage(tmp_path, long(200, read_seq=100), size=(100, 24)) as stage:
+        await stage.sees(NEW.format(100), "line 101")
+        assert "line 200" not in stage.text
+        shown = sum("line" in row for row in transcript(stage)[1:])
+        await stage.until(lambda: stage.conversation("#general").read_seq == 100 + shown)
+        await stage.sees(f"▼ {100 - shown} new · End")
+        stage.press("end")
+        await stage.sees("line 200")
+        await stage.until(lambda: "unread above" in stage.text, "the lines that were jumped over are not told")
+        stage.press("alt+a")
+        await stage.sees(f"line {101 + shown}")
+
+
+async def test_nothing_is_read_while_nobody_looks(tmp_path: Path) -> None:
+    """Without the focus what arrives goes below a line and stays unread until the user is back."""
+    async with on_stage(tmp_path) as stage:
+        stage.chat.focus_changed(False)
+        stage.arrive("#general", "bob", "are you there?", "hello?")
+        await stage.sees(NEW.format(2), "hello?")
+        await stage.settles()
+        assert stage.conversation("#general").unread == 2
+        stage.chat.focus_changed(True)
+        await stage.until(lambda: stage.conversation("#general").unread == 0)
+
+
+async def test_whoever_scrolled_up_is_left_alone(tmp_path: Path) -> None:
+    """A message that arrives moves nothing and is told by the chip; End goes there."""
+    async with on_stage(tmp_path, long(100)) as stage:
+        stage.press("pageup", "pageup")
+        await stage.until(lambda: not stage.chat.transcript.follows)
+        before = transcript(stage)
+        stage.arrive("#general", "carol", "news")
+        await stage.sees("▼ 1 new · End")
+        assert transcript(stage)[:-1] == before[:-1]
+        stage.press("end")
+        await stage.sees("news")
+        await stage.until(lambda: stage.conversation("#general").unread == 0)
+
+
+async def test_own_words_bring_the_end_on_the_screen(tmp_path: Path) -> None:
+    """Whoever sends something sees it, pending until the server has it, then as a message like any other."""
+    async with on_stage(tmp_path, long(100)) as stage:
+        stage.press("pageup")
+        stage.type("on it")
+        stage.press("enter")
+        await stage.sees("…│ on it")
+        pending = stage.conversation("#general").timeline.pending[0]
+        sent = packets.GroupMessage(
+            "#general", 101, pending.message_id, "ada", "Ada", START_MS + 101 * 60_000, content="on it", mentions=()
+        )
+        stage.happen(events.Arrived("#general", (sent,)))
+        await stage.sees("you │ on it")
+        assert "…│" not in stage.text
+        stage.type("nope")
+        stage.press("enter")
+        await stage.sees("…│ nope")
+        failed = stage.conversation("#general").timeline.pending[0].message_id
+        stage.happen(events.MessageFailed("#general", failed, Safe("the group is read-only")))
+        await stage.sees("✗┃ nope", "✗ not sent: the group is read-only · /retry or /discard")
+
+
+async def test_messages_of_one_author_are_one_block(tmp_path: Path) -> None:
+    """A name is told once in five minutes; a new day has its line; joins and leaves in a row are one line."""
+    at = START_MS + 10 * 3_600_000
+    happened = [
+        message("#general", 4, "bob", "a", at_ms=at),
+        message("#general", 5, "bob", "b", at_ms=at + 60_000),
+        message("#general", 6, "carol", "c", at_ms=at + 61_000),
+        message("#general", 7, "bob", "d", at_ms=at + 62_000),
+        message("#general", 8, "bob", "e", at_ms=at + 16 * 60_000),
+        *(
+            packets.SystemMessage("#general", 8 + number, f"s{number}", "server", "Server", at + 17 * 60_000,
+                                  action=action, subject=who, content=f"{who} {action}")
+            for number, (action, who) in enumerate(
+                [("joined", "x"), ("joined", "y"), ("left", "x"), ("joined", "z")], start=1)
+        ),
+        message("#general", 13, "bob", "f", at_ms=at + 24 * 3_600_000),
+    ]  # fmt: skip
+    async with on_stage(tmp_path, [*plain(), events.Arrived("#general", tuple(happened))]) as stage:
+        await stage.sees("Tuesday 24 November 2026")
+        bodies = [row for row in transcript(stage) if "│" in row][3:]
+        assert [row[6:].strip() for row in bodies] == [
+            "bob │ a", "│ b", "carol │ c", "bob │ d", "bob │ e", "⇄ │ 3 joined, 1 left", "bob │ f",
+        ]  # fmt: skip
+
+
+async def test_older_pages_are_loaded_when_they_are_near(tmp_path: Path) -> None:
+    """At the top the next page is asked for; the line that was read stays on its row when it comes."""
+    async with on_stage(tmp_path, long(300, loaded=60)) as stage:
+        assert stage.conversation("#general").has_older
+        stage.press("ctrl+home")
+        await stage.until(lambda: any("line 241" in row for row in transcript(stage)))
+        stage.chat.transcript.move(2)
+        await stage.settles()
+        before = {row: y for y, row in enumerate(transcript(stage)) if "line 25" in row}
+        made = tuple(message("#general", seq, "bob", f"line {seq}") for seq in range(141, 241))
+        stage.happen(events.HistoryLoaded("#general", made, 141, 240, True))
+        await stage.until(lambda: len(stage.chat.transcript.feed) > 150)
+        after = {row: y for y, row in enumerate(transcript(stage))}
+        assert before
+        assert {row: y for row, y in after.items() if row in before} == before
+        stage.press("pageup")
+        await stage.sees("line 235")
+
+
+async def test_a_message_is_chosen_and_answered(tmp_path: Path) -> None:
+    """ctrl+s chooses, arrows move, r writes an answer with a quote; escape goes back step by step."""
+    async with on_stage(tmp_path) as stage:
+        stage.press("ctrl+s", "up", "r")
+        await stage.sees("Reply to bob: line 2 · esc cancels")
+        stage.type("yes")
+        stage.press("enter")
+        await stage.sees("╭ bob: line 2", "… │ yes"[:1])
+        assert stage.conversation("#general").timeline.pending[0].reply_to == "general-2"
+        stage.press("ctrl+s")
+        await stage.until(lambda: stage.chat.transcript.chosen is not None)
+        stage.press("escape")
+        await stage.until(lambda: stage.chat.transcript.chosen is None)
+        await stage.until(lambda: stage.composer.has_focus)
+
+
+@pytest.mark.parametrize(("keys", "expected"), [(["y"], "line 3"), (["up", "up", "y"], "line 1")])
+async def test_a_message_is_copied(keys: list[str], expected: str, tmp_path: Path) -> None:
+    """Y copies what the message says."""
+    async with on_stage(tmp_path) as stage:
+        stage.press("ctrl+s", *keys)
+        await stage.until(lambda: stage.app.clipboard == expected)
+
+
+async def test_a_selection_with_the_mouse_holds_bodies_alone(tmp_path: Path) -> None:
+    """Dragging over three rows and ctrl+c copies what was said: no times, no names, no bars."""
+    async with on_stage(tmp_path) as stage:
+        rows = transcript(stage)
+        first, last = (next(y for y, row in enumerate(rows) if row.endswith(text)) for text in ("line 1", "line 3"))
+        column = rows[first].index("line 1")
+        await stage.pilot.mouse_down("#transcript", offset=(column, first))
+        await stage.pilot.hover("#transcript", offset=(column + 6, last))
+        await stage.pilot.mouse_up("#transcript", offset=(column + 6, last))
+        stage.press("ctrl+c")
+        await stage.until(lambda: stage.app.clipboard == "line 1\nline 2\nline 3", stage.app.clipboard)
+
+
+async def test_a_typist_is_told_and_moves_nothing(tmp_path: Path) -> None:
+    """Who is typing stands in the status row."""
+    async with on_stage(tmp_path) as stage:
+        before = transcript(stage)
+        stage.happen(events.TypingReceived("#general", "bob", START_MS * 2))
+        await stage.sees("bob is typing…")
+        stage.happen(events.TypingReceived("#general", "carol", START_MS * 2))
+        await stage.sees("bob and carol are typing…")
+        assert transcript(stage) == before
+        stage.happen(events.TypingExpired(START_MS * 3))
+        await stage.until(lambda: "typing" not in stage.text)
+
+
+async def test_edits_deletions_and_reactions_show(tmp_path: Path) -> None:
+    """What happens to a message is seen where it stands, with signs that need no colour."""
+    changed = (
+        packets.Edited("#general", 4, "e4", "bob", "Bob", START_MS, target="general-1", content="better"),
+        packets.Deleted("#general", 5, "e5", "bob", "Bob", START_MS, target="general-2"),
+        packets.Reaction("#general", 6, "e6", "carol", "C", START_MS, target="general-3", emoji="👍", removed=False),
+    )
+    async with on_stage(tmp_path, [*plain(), events.Arrived("#general", changed)]) as stage:
+        await stage.sees("better (edited)", "message deleted", "👍 1")
+        assert "line 2" not in stage.text
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 15), (30, 8)])
+async def test_every_size_shows_the_newest_line_and_the_composer(size: tuple[int, int], tmp_path: Path) -> None:
+    """Panes go when there is no room for them; writing is always possible, also after the size changed."""
+    async with on_stage(tmp_path, size=size) as stage:
+        stage.type("written")
+        await stage.sees("line 3", "written")
+        for other in ((120, 36), (30, 8), size):
+            await stage.pilot.resize_terminal(*other)
+            await stage.sees("line 3", "written")
+            assert bool(stage.chat.members.display) == (other[0] >= 100)
+            assert bool(stage.chat.rooms.display) == (other[0] >= 70)
+            assert max(len(line) for line in stage.lines) <= other[0]
