@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tools.replaying.checker import Event, View
@@ -34,13 +36,6 @@ class _Wire:
         self._reader = reader
         self._writer = writer
         self._last_id = 0
-
-    @classmethod
-    async def connect(cls, address: tuple[str, int]) -> _Wire:
-        reader, writer = await asyncio.open_connection(*address, limit=READ_LIMIT)
-        wire = cls(reader, writer)
-        await wire.ask("hello", protocol=1, client="listener/1.0")
-        return wire
 
     def send(self, kind: str, /, **fields: object) -> None:
         if self._writer.is_closing():
@@ -77,19 +72,30 @@ class _Wire:
         self._writer.transport.abort()
 
 
+@asynccontextmanager
+async def _connected(address: tuple[str, int]) -> AsyncIterator[_Wire]:
+    """Connect and say hello; raises OSError or EOFError where there is no server."""
+    wire = _Wire(*await asyncio.open_connection(*address, limit=READ_LIMIT))
+    try:
+        await wire.ask("hello", protocol=1, client="listener/1.0")
+        yield wire
+    finally:
+        wire.close()
+
+
 class Listener:
     """A member who reads along and reconnects at once when the connection is lost.
 
     Attributes:
         user: The user name.
         faults: Frames that broke the contract, in words.
-        connections: How many were made.
+        syncs: How often a connection came as far as ``synced``.
     """
 
     def __init__(self, user: str, address: tuple[str, int], group: str) -> None:
         self.user = user
         self.faults: list[str] = []
-        self.connections = 0
+        self.syncs = 0
         self._address = address
         self._group = group
         self._conversation = f"#{group}"
@@ -102,16 +108,23 @@ class Listener:
 
     async def enlist(self) -> None:
         """Make the account and join the group."""
-        wire = await _Wire.connect(self._address)
-        session = await wire.ask("register", user=self.user, password=_PASSWORD, device="listener")
-        self._token = session["token"]
-        await wire.ask("join", group=self._group)
-        wire.close()
+        async with _connected(self._address) as wire:
+            session = await wire.ask("register", user=self.user, password=_PASSWORD, device="listener")
+            self._token = session["token"]
+            await wire.ask("join", group=self._group)
 
     def back(self) -> None:
         """Connect and listen, from now on until :meth:`away`."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._listen())
+
+    async def until_live(self) -> None:
+        """Wait until what is said is pushed here.
+
+        Raises:
+            Stuck: it takes too long.
+        """
+        await self._until(lambda: self.syncs > 0, "live")
 
     async def away(self) -> None:
         """Cut the connection.
@@ -130,16 +143,15 @@ class Listener:
 
     async def log(self) -> list[Event]:
         """The whole log of the group, page by page, on a connection of its own (``history``, protocol.md 6)."""
-        wire = await _Wire.connect(self._address)
-        await wire.ask("login", token=self._token)
         found: list[Event] = []
-        more = True
-        while more:
-            after = found[-1].seq if found else 0
-            page = await wire.ask("history", conversation=self._conversation, after=after, limit=200)
-            found += [_event(frame) for frame in page["events"]]
-            more = page["more"]
-        wire.close()
+        async with _connected(self._address) as wire:
+            await wire.ask("login", token=self._token)
+            more = True
+            while more:
+                after = found[-1].seq if found else 0
+                page = await wire.ask("history", conversation=self._conversation, after=after, limit=200)
+                found += [_event(frame) for frame in page["events"]]
+                more = page["more"]
         return found
 
     async def view(self, head: int) -> View:
@@ -148,32 +160,28 @@ class Listener:
         Raises:
             Stuck: it did not come.
         """
+        await self._until(lambda: (self._cursor or 0) >= head, f"at {head}")
+        await self.away()
+        return View(self.user, "wire", self._events, skipped=self._skipped)
+
+    async def _until(self, condition: Callable[[], bool], what: str) -> None:
         try:
             async with asyncio.timeout(DEADLINE_S):
-                while (self._cursor or 0) < head:
+                while not condition():
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
-            raise Stuck(f"{self.user} got no further than {self._cursor} of {head}") from None
-        await self.away()
-        return View(self.user, "wire", self._events, skipped=self._skipped)
+            raise Stuck(f"{self.user} is not {what} after {DEADLINE_S:g} s but at {self._cursor}") from None
 
     # ---- Listening -------------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
         while True:
             try:
-                wire = await _Wire.connect(self._address)
+                async with _connected(self._address) as wire:
+                    await self._follow(wire)
             except (OSError, EOFError):
                 await asyncio.sleep(RETRY_S)  # there is no server now
-                continue
-            self.connections += 1
-            try:
-                await self._follow(wire)
-            except (OSError, EOFError):
-                pass
-            finally:
-                wire.close()
 
     async def _follow(self, wire: _Wire) -> None:
         """Log in, ask for everything after the cursor, and take what comes until the connection is lost."""
@@ -186,6 +194,8 @@ class Listener:
             if frame.get("re") == request:
                 self._synced(frame)
                 is_synced = True
+                self.syncs += 1
+                self._moved.set()
             elif frame["type"] == "error" and "re" not in frame:
                 continue  # the reason for what comes next: the end of the connection
             elif frame.get("conversation") == self._conversation:

@@ -66,7 +66,8 @@ class Figures:
     """Events that were announced as skipped after an absence and loaded then."""
     absences: int = 0
     reconnects: int = 0
-    server_kills: int = 0
+    at_kills: list[tuple[int, int]] = field(default_factory=list)
+    """For each kill of the server, how many messages were acknowledged before it and how many written and not."""
     client_kills: int = 0
     sending_s: float = 0.0
     """From the first message written to the last."""
@@ -76,11 +77,12 @@ class Figures:
     def __str__(self) -> str:
         """Return lines for people."""
         rate = self.messages / self.sending_s if self.sending_s else 0.0
+        kills = "".join(f" ({acked} acknowledged, {waiting} not yet)" for acked, waiting in self.at_kills)
         return (
             f"{self.messages} messages of {self.speakers} speakers to {self.members} members:"
             f" {self.deliveries} deliveries, {self.loaded} loaded after absences\n"
             f"{self.absences} absences, {self.reconnects} reconnects,"
-            f" {self.server_kills} kills of the server, {self.client_kills} of a client\n"
+            f" {len(self.at_kills)} kills of the server{kills}, {self.client_kills} of a client\n"
             f"written in {self.sending_s:.1f} s ({rate:.0f}/s), complete at everybody after {self.complete_s:.1f} s"
         )
 
@@ -164,6 +166,7 @@ class _Stage:
         self._tasks: list[asyncio.Task[None]] = []
         self._server_kills = {round(share * count) for share in settings.kill_server_at}
         self._restart_at: int | None = None
+        self._steady: set[str] = set()
         self._room = asyncio.Semaphore(WRITING_AT_ONCE)
         self._doom = Doom(cast.puppet, [round(share * count) for share in settings.kill_client_at], settings.ordered)
         self._began = 0.0
@@ -178,6 +181,7 @@ class _Stage:
         await _all([member.enlist() for member in others] + [listener.enlist() for listener in listeners])
         for listener in listeners:
             listener.back()
+            await listener.until_live()
         puppet = self._cast.puppet
         if puppet is not None:
             await self._cast.members[puppet.user].close()
@@ -235,6 +239,7 @@ class _Stage:
         if settings.offline_share:
             plan += absences([traveller.user], len(self._utterances), 1.0, settings.seed)
         self.figures.absences = len(plan)
+        self._steady = set(movable) - {each.member for each in plan}
         moves: dict[int, list[Callable[[], Coroutine[Any, Any, None]]]] = {}
         for absence in plan:
             member = self._cast.members.get(absence.member)
@@ -250,11 +255,29 @@ class _Stage:
     async def _look_after_server(self, index: int) -> None:
         if self._server is None:
             return
+        if index + DOWN_MESSAGES in self._server_kills:
+            await self._settle(index)
         if index in self._server_kills:
+            acked = len(self._acked())
+            self.figures.at_kills.append((acked, len(self.run.sent) - acked))
             await self._server.kill()
             self._restart_at = index + (0 if self._settings.ordered else DOWN_MESSAGES)
         if self._restart_at is not None and index >= self._restart_at:
             await self._restart()
+
+    async def _settle(self, index: int) -> None:
+        """Wait until something is acknowledged that a kill could lose; what is said next may be anywhere on its way."""
+        await _all(self._tasks)
+        said = Counter(each.user for each in self._utterances[:index] if each.user in self._steady)
+        for name, _ in said.most_common(1):
+            await self._cast.members[name].until_sent()
+
+    def _acked(self) -> dict[str, int]:
+        """What clients have been told to be in the log, and where."""
+        acked = dict(self._cast.puppet.acked) if self._cast.puppet is not None else {}
+        for member in self._cast.members.values():
+            acked |= member.notes.acked
+        return acked
 
     async def _restart(self) -> None:
         self._restart_at = None
@@ -286,22 +309,20 @@ class _Stage:
 
     def _sum_up(self) -> None:
         cast, run, figures = self._cast, self.run, self.figures
+        run.acked = self._acked()
         for member in cast.members.values():
-            run.acked |= member.notes.acked
             run.ending += member.faults
         for listener in cast.listeners:
             run.ending += listener.faults
         if cast.puppet is not None:
-            run.acked |= cast.puppet.acked
             figures.client_kills = cast.puppet.kills
         figures.deliveries = sum(_from_others(view) for view in run.views if view.name in ("pushes", "wire"))
         figures.loaded = sum(
             last - first + 1 for member in cast.members.values() for first, last in member.notes.skipped
         )
-        connections = [member.notes.syncs for member in cast.members.values()]
-        connections += [listener.connections for listener in cast.listeners]
-        figures.reconnects = sum(connections) - len(connections)
-        figures.server_kills = self._server.kills if self._server is not None else 0
+        syncs = [member.notes.syncs for member in cast.members.values()]
+        syncs += [listener.syncs for listener in cast.listeners]
+        figures.reconnects = sum(syncs) - len(syncs)
 
     async def close(self) -> None:
         """Close every client, whatever has happened."""

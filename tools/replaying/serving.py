@@ -33,13 +33,11 @@ class ServerProcess:
     """A chat-server on loopback in plain TCP; it ends when this process does, however that ends.
 
     Attributes:
-        kills: How often it was killed.
         log_path: Where its log is.
     """
 
     def __init__(self, folder: Path) -> None:
         self.log_path = folder / "server.log"
-        self.kills = 0
         self._data = folder / "server"
         self._port = 0
         self._process: Process | None = None
@@ -83,7 +81,6 @@ class ServerProcess:
             return
         if self._process.returncode is None:
             self._process.kill()
-            self.kills += 1
         await self._process.wait()
         self._process = None
 
