@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from textual import events as input_events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -126,12 +126,7 @@ class Stage:
 def _key_of(character: str) -> str:
     if character == "\n":
         return "ctrl+j"
-    if character.isalnum():
-        return character
-    try:
-        return unicodedata.name(character).lower().replace("-", "_").replace(" ", "_")
-    except ValueError:
-        return character
+    return _character_to_key(character)
 
 
 def screen_lines(screen: Screen[object]) -> list[str]:

@@ -1,5 +1,6 @@
 """Where the user writes. It knows lines, history and pasting; what is done with a text is for others."""
 
+import re
 from typing import ClassVar, Final
 
 from textual import events
@@ -14,6 +15,8 @@ __all__ = ["Composer"]
 MAX_HISTORY: Final = 200
 PASTE_LINES: Final = 20
 PASTE_CHARS: Final = 4_000
+_REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What makes a terminal show a text in another order than it is in: readers are not shown it either."""
 
 
 class Composer(TextArea):
@@ -75,7 +78,7 @@ class Composer(TextArea):
 
     def set_text(self, text: str) -> None:
         """Show another text, with the caret behind it."""
-        self.text = sendable(text)
+        self.text = _clean(text)
         self.move_cursor(self.document.end)
         self._place = len(self._history)
 
@@ -156,8 +159,12 @@ class Composer(TextArea):
         """Insert what was pasted without what could act on a terminal; ask first if it is very long."""
         event.prevent_default()
         event.stop()
-        text = sendable(event.text)
+        text = _clean(event.text)
         if text.count("\n") >= PASTE_LINES or len(text) > PASTE_CHARS:
             self.post_message(self.LongPaste(text))
         else:
             self.insert(text)
+
+
+def _clean(text: str) -> str:
+    return _REORDERING.sub("", sendable(text))
