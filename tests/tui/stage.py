@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from chat_client.core import events
-from chat_client.core.accounts import Account
+from chat_client.core.accounts import Account, Credentials
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.client import ChatClient
 from chat_client.core.config import ClientConfig
@@ -31,15 +31,23 @@ DEADLINE_S = 15.0
 START_MS = 1_795_424_400_000
 """Monday, 23 November 2026, 09:00 UTC."""
 ME = "ada"
+PASSWORD = "correct horse"
 
 
 class Stage:
     """An app on the screen, its client, and what a user would do with it."""
 
-    def __init__(self, app: ChatApp, client: ChatClient, pilot: Pilot[int]) -> None:
+    def __init__(self, app: ChatApp, client: ChatClient | None, pilot: Pilot[int]) -> None:
         self.app = app
-        self.client = client
         self.pilot = pilot
+        self._client = client
+
+    @property
+    def client(self) -> ChatClient:
+        """The client on the screen."""
+        client = self._client or self.app.client
+        assert client is not None, "nobody is logged in"
+        return client
 
     @property
     def chat(self) -> ChatScreen:
@@ -219,3 +227,32 @@ async def on_stage(
             await stage.until(lambda: isinstance(app.screen, ChatScreen) and app.screen.is_mounted)
             await stage.until(lambda: stage.composer.has_focus)
             yield stage
+
+
+@asynccontextmanager
+async def live(
+    folder: Path,
+    start: Start,
+    *,
+    size: tuple[int, int] = (120, 36),
+    config: ClientConfig | None = None,
+    insecure: bool = True,
+) -> AsyncIterator[Stage]:
+    """Show a client of a real server, as the command does."""
+    app = ChatApp(Profile(folder), config or ClientConfig(), start, insecure=insecure)
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            yield Stage(app, None, pilot)
+    finally:
+        await app.close_client()
+
+
+def newcomer(address: tuple[str, int], user: str) -> Start:
+    """Whoever registers at a server on this machine."""
+    account = Account(ServerAddress(address[0], address[1], tls=False), user)
+    return Start(account, Credentials(PASSWORD, register=True))
+
+
+def known(address: tuple[str, int], user: str) -> Start:
+    """Whoever was there before: the profile has the token."""
+    return Start(Account(ServerAddress(address[0], address[1], tls=False), user))

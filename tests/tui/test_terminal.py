@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Shared
-from tests.support.people import People, contents, history
-from tests.tui.tmux import Tmux
+from tests.support.people import People, contents, history, say
+from tests.tui.tmux import PASSWORD, Tmux
 
 
 @pytest.fixture
@@ -33,3 +36,87 @@ def test_whole_lines_sent_by_a_machine_arrive_whole(terminal: Tmux, shared_serve
     terminal.type(*(word for line in lines for word in (line, "Enter")))
     terminal.until(lambda: len(contents(history(guest, f"#{group}"))) == 10, "not all messages came")
     assert contents(history(guest, f"#{group}")) == [line.replace(":tada:", "🎉") for line in lines]
+
+
+def test_start_type_resize_and_leave(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """From the shell to the chat and back: title, cursor and modes are as they were, nothing is left."""
+    terminal.type("printf '\\033]2;before\\033\\\\'; echo here", "Enter")
+    terminal.sees("here")
+    terminal.until(lambda: terminal.ask("pane_title") == "before", "no title")
+    terminal.start_as(people.name("you"), shared_server.address)
+    terminal.sees("connected")
+    terminal.until(lambda: terminal.ask("pane_title").startswith("chat: "), "the title does not tell")
+    terminal.type("/create #here-we-are", "Enter")
+    terminal.sees("This is the beginning of #here-we-are")
+    terminal.type("你好 x")
+    terminal.sees("你好 x")
+    terminal.until(lambda: terminal.ask("cursor_x") == str(2 + 6), "the cursor is not where one writes")
+    for width, height in ((80, 24), (60, 15), (30, 8), (120, 36)):
+        terminal.resize(width, height)
+        terminal.until(lambda width=width: terminal.screen.count("─" * (width // 4)) >= 1, "not drawn")  # type: ignore[misc]
+        terminal.sees("你好 x")
+    assert len(terminal.processes()) == 1
+    terminal.type("C-q")
+    terminal.sees("ended=0", "here")
+    assert terminal.processes() == []
+    assert terminal.ask("pane_title") == "before"
+    assert [terminal.ask(flag) for flag in ("alternate_on", "mouse_any_flag", "cursor_flag")] == ["0", "0", "1"]
+    terminal.type("stty -a | grep -o ' echo ' ; echo still a shell", "Enter")
+    terminal.sees("still a shell")
+
+
+def test_a_draft_survives_being_killed(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """Kill -9 two seconds after the last letter loses nothing of it."""
+    name = people.name("you")
+    terminal.start_as(name, shared_server.address)
+    terminal.sees("connected")
+    terminal.type(f"/create #{name}", "Enter")
+    terminal.sees(f"This is the beginning of #{name}")
+    terminal.type("half a thought")
+    terminal.sees("half a thought")
+    database = next(terminal.folder.glob("profile/*/slot-1/chat.sqlite3"))
+
+    def kept() -> bool:
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+            return any("half a thought" in line for line in connection.iterdump())
+
+    terminal.until(kept, "the draft is not on disk")
+    [process] = terminal.processes()
+    os.kill(process, signal.SIGKILL)
+    terminal.sees("ended=137")
+    terminal.type("reset", "Enter")
+    terminal.start_tui()
+    terminal.sees("connected", "half a thought")
+
+
+def test_nothing_that_others_write_reaches_the_terminal(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """A message with escape sequences changes no title, no clipboard and no colour; it is shown as it was written."""
+    guest = people.user("guest", display_name="[b]Guest[/b]")
+    group = people.group(guest)
+    terminal.start_as(people.name("you"), shared_server.address)
+    terminal.sees("connected")
+    terminal.type(f"/join #{group}", "Enter")
+    terminal.sees("Members 2 of 2")
+    title = terminal.ask("pane_title")
+    say(guest, f"#{group}", "[red]x[/red] ]2;PWNED \u202eevil\u202c \u200bz")
+    terminal.sees("[red]x[/red] ]2;PWNED", "evil")
+    assert terminal.ask("pane_title") == title
+    assert terminal.tmux("list-buffers") == ""
+
+
+def test_the_first_screen_is_there_soon(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """Without an account the form is there, is filled in by one burst of keys, and leads into the chat."""
+    host, port = shared_server.address
+    terminal.start_tui("--insecure")
+    terminal.sees("Welcome", "Server")
+    terminal.type(f"{host}:{port}", "Tab", people.name("ada"), "Tab", PASSWORD, "Tab", "Down", "Space", "Tab", "Enter")
+    terminal.sees("connected", "/create #group")
+    terminal.type("C-c", "C-c")
+    terminal.sees("ended=0")
+
+
+def test_an_error_ends_it_with_one_line_and_a_whole_terminal(terminal: Tmux) -> None:
+    """What cannot work is said in a line, with the exit code of a wrong call."""
+    terminal.start_tui("--server", "example.org", "--insecure")
+    terminal.sees("--insecure sends in the clear and is only for this machine", "ended=2")
+    assert terminal.ask("alternate_on") == "0"

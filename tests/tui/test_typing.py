@@ -116,3 +116,14 @@ async def test_a_key_waits_no_longer_than_patience(tmp_path: Path, monkeypatch: 
         stage.press("enter")
         await stage.until(lambda: stage.contents("#general")[-1] == "still here")
         end.set()
+
+
+async def test_leaving_with_keys_behind_it(tmp_path: Path) -> None:
+    """ctrl+q ends the program at once, whatever is typed after it."""
+    async with on_stage(tmp_path) as stage:
+        stage.press("ctrl+q")
+        stage.type("too late")
+        stage.press("enter", "alt+down", "ctrl+k")
+        await stage.until(lambda: stage.app._exit)
+        await asyncio.wait_for(stage.app.close_client(), 5)
+    assert stage.app.keys_waiting == 0

@@ -24,7 +24,8 @@ class Tmux:
         self.folder = folder
         self._socket = f"chat-{os.getpid()}-{secrets.token_hex(4)}"
         env = {**environment(folder), "TMUX_TMPDIR": str(folder), "LC_ALL": "C.UTF-8", "PS1": "$ ", "TERM": "xterm"}
-        env.pop("TMUX", None)
+        for name in ("TMUX", "COLUMNS", "LINES"):
+            env.pop(name, None)
         self._env = env
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "sh")
         self.tmux("set-option", "-g", "default-terminal", "tmux-256color")

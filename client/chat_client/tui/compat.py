@@ -17,6 +17,8 @@ def write_to_terminal(app: App[object], data: str) -> None:
 
 
 def has_waiting(pump: MessagePump) -> bool:
-    """Tell whether a widget has something to deal with that it has not begun yet."""
+    """Tell whether a widget has something to deal with that it has not begun yet; one that is ending never has."""
     queue: Any = pump._message_queue
+    if pump._closing or pump._closed:
+        return False
     return not queue.empty() or bool(pump._next_callbacks)

@@ -1,0 +1,223 @@
+"""The program and a real server: sending, receiving, being away, losing the connection, the first start."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from chat_client.tui.start import Start
+from tests.conftest import Shared, StartServer
+from tests.support.people import People, contents, history, say
+from tests.tui.stage import PASSWORD, Stage, known, live, newcomer
+
+
+async def ready(stage: Stage) -> None:
+    """Wait until the client is online and the screen shows it."""
+    await stage.until(lambda: stage.app.client is not None and stage.state.link.synced, "not online")
+    await stage.sees("connected")
+
+
+async def enter(stage: Stage, line: str) -> None:
+    """Type a line and Enter, in one go."""
+    stage.type(line)
+    stage.press("enter")
+
+
+async def test_sending_and_receiving(tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """Both sides see what the other says; unread counts come and go; what was missed is there at the next start."""
+    guest = people.user("guest")
+    group = f"#{people.group(guest)}"
+    name = people.name("you")
+    async with live(tmp_path, newcomer(shared_server.address, name)) as stage:
+        await ready(stage)
+        await enter(stage, f"/join {group}")
+        await stage.until(lambda: stage.state.current == group)
+        await enter(stage, "hello from the screen")
+        await stage.until(lambda: "hello from the screen" in contents(history(guest, group)))
+        await stage.until(lambda: "…│" not in stage.text, "it is still pending")
+        say(guest, group, "hello to the screen")
+        await stage.sees("hello to the screen")
+        say(guest, f"@{name}", "and in private")
+        await stage.until(lambda: stage.state.unread == 1)
+        stage.press("alt+a")
+        await stage.sees("and in private")
+        await stage.until(lambda: stage.state.unread == 0)
+        await enter(stage, f"/open {group}")
+        await stage.until(lambda: stage.state.current == group)
+    for number in range(3):
+        say(guest, group, f"missed {number}", mentions=[name])
+    async with live(tmp_path, known(shared_server.address, name)) as stage:
+        await stage.until(lambda: stage.app.client is not None and stage.state.link.synced)
+        stage.press("alt+a")
+        await stage.sees("─ 3 new ─", "missed 2", "hello to the screen")
+        await stage.until(lambda: stage.state.unread == 0)
+
+
+async def test_history_comes_in_pages(tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """Whoever joins a group with much history finds its end first and the rest page by page, up to its beginning."""
+    guest = people.user("guest")
+    group = f"#{people.group(guest)}"
+    for number in range(1, 251):
+        say(guest, group, f"line {number}")
+    async with live(tmp_path, newcomer(shared_server.address, people.name("you"))) as stage:
+        await ready(stage)
+        await enter(stage, f"/join {group}")
+        await stage.sees("line 250")
+        for _ in range(60):
+            if "This is the beginning of" in stage.text:
+                break
+            stage.press("pageup", "pageup")
+            await stage.settles()
+            await stage.until(lambda: not stage.conversation(group).loading_older)
+        await stage.sees("This is the beginning of", "line 1")
+        stage.press("end")
+        await stage.sees("line 250")
+
+
+async def test_offline_and_back(tmp_path: Path, start_server: StartServer) -> None:
+    """The banner says so and counts what waits; writing goes on; it is sent once, in order, when the server is back."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    server = start_server("--port", str(port))
+    people = People(server.address)
+    async with live(tmp_path, newcomer(server.address, people.name("you"))) as stage:
+        await ready(stage)
+        await enter(stage, "/create #ops Operations")
+        await stage.until(lambda: stage.state.current == "#ops")
+        server.kill9()
+        await stage.sees("offline:", "retry in")
+        await enter(stage, "one")
+        await enter(stage, "two")
+        await stage.sees("queued: 2", "…│ one")
+        server.start()
+        stage.press("ctrl+r")
+        await stage.until(lambda: "offline" not in stage.text and stage.state.queued == 0, "still offline")
+        witness = people.user("witness")
+        witness.request("join", group="ops")
+        assert contents(history(witness, "#ops")) == ["one", "two"]
+        await stage.until(lambda: "…│" not in stage.text)
+    people.close()
+
+
+async def test_starting_without_the_server(tmp_path: Path, start_server: StartServer) -> None:
+    """What was there at the last time can be read, and the banner says that there is no connection."""
+    server = start_server()
+    people = People(server.address)
+    user = people.name("you")
+    async with live(tmp_path, newcomer(server.address, user)) as stage:
+        await ready(stage)
+        await enter(stage, "/create #ops")
+        await stage.until(lambda: stage.state.current == "#ops")
+        await enter(stage, "remember this")
+        await stage.until(lambda: stage.contents("#ops") == ["remember this"] and not stage.state.queued)
+    address = server.address
+    server.terminate()
+    async with live(tmp_path, known(address, user)) as stage:
+        await stage.sees("offline:", "remember this", "○ offline")
+    people.close()
+
+
+async def test_the_first_start(tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """A form asks for server, name and password, typed in one go with tabs; mistakes are told where they are."""
+    host, port = shared_server.address
+    name = people.name("ada")
+    async with live(tmp_path, Start()) as stage:
+        await stage.sees("Welcome", "Server", "User name", "Password")
+        stage.press("enter", "enter", "enter")
+        await stage.sees("type the server's address")
+        stage.type(f"{host}:{port}")
+        stage.press("tab")
+        stage.type(name)
+        stage.press("tab")
+        stage.type("short")
+        stage.press("tab", "down", "space")
+        await stage.settles()
+        await stage.pilot.click("#register")
+        await stage.pilot.click("#password")
+        stage.press("enter")
+        await stage.sees("a password has 8 characters or more")
+        stage.press("ctrl+u")
+        stage.type(PASSWORD)
+        stage.press("enter")
+        await ready(stage)
+        await stage.sees("/create #group or /msg @user to begin")
+    async with live(tmp_path, known(shared_server.address, name)) as stage:
+        await ready(stage)
+
+
+async def test_a_wrong_password_is_asked_again(tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """The form stays, says so, and stands on the empty password."""
+    user = people.user("ada")
+    host, port = shared_server.address
+    async with live(tmp_path, Start(None, None, None, user.user or "")) as stage:
+        stage.type(f"{host}:{port}")
+        stage.press("enter", "enter")
+        stage.type("wrong password")
+        stage.press("enter")
+        await stage.sees("password")
+        await stage.until(lambda: "connecting" not in stage.text and stage.app.screen.query_one("#password").has_focus)
+        stage.type(PASSWORD)
+        stage.press("enter")
+        await ready(stage)
+
+
+async def test_a_server_with_a_key_of_its_own_is_asked_about(tmp_path: Path, start_server: StartServer) -> None:
+    """The fingerprint is shown before anything is sent; no is no, yes goes on and is remembered."""
+    server = start_server(insecure=False)
+    host, port = server.address
+    async with live(tmp_path, Start(), insecure=False) as stage:
+        stage.type(f"{host}:{port}")
+        stage.press("enter")
+        stage.type("ada")
+        stage.press("enter")
+        stage.type(PASSWORD)
+        await stage.settles()
+        await stage.pilot.click("#register")
+        await stage.pilot.click("#go")
+        await stage.sees("Trust this server?", "sha256:")
+        stage.press("escape")
+        await stage.sees("the server is not trusted")
+        await stage.pilot.click("#go")
+        await stage.sees("Trust this server?")
+        stage.press("enter")
+        await ready(stage)
+
+
+@pytest.mark.parametrize("keys", [["f1"], ["/help"]])
+async def test_help(keys: list[str], tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """F1 lists keys and commands from the live tables; /help lists the commands."""
+    async with live(tmp_path, newcomer(shared_server.address, people.name("you"))) as stage:
+        await ready(stage)
+        if keys == ["f1"]:
+            stage.press("f1")
+            await stage.sees("Keys", "alt+a", "Next unread", "Go to a conversation")
+        else:
+            await enter(stage, "/help")
+            await stage.sees("/join", "esc closes")
+        stage.press("escape")
+        await stage.until(lambda: "esc closes" not in stage.text)
+
+
+async def test_search_goes_to_the_line(tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """ctrl+f finds a message that is not loaded, and Enter shows it among its neighbours, marked."""
+    guest = people.user("guest")
+    group = f"#{people.group(guest)}"
+    for number in range(1, 181):
+        say(guest, group, f"the needle {number}" if number == 20 else f"hay {number}")
+    async with live(tmp_path, newcomer(shared_server.address, people.name("you"))) as stage:
+        await ready(stage)
+        await enter(stage, f"/join {group}")
+        await stage.sees("hay 180")
+        stage.press("ctrl+f")
+        stage.type(f"needle in:{group}")
+        stage.press("enter")
+        await stage.until(lambda: "the needle 20" in stage.text, "nothing found")
+        stage.press("enter")
+        await stage.until(lambda: "Find:" not in stage.text)
+        await stage.sees("the needle 20", "hay 19", "hay 21")
+        assert any("→" in row and "the needle 20" in row for row in stage.chat.transcript.rows)
+        stage.press("end")
+        await stage.sees("hay 180")
