@@ -2,8 +2,9 @@
 
     python bench/pipeline.py [--messages N] [--batch N] [--profile]
 
-The parts run one after the other on batches, as the threads of a server would: decode, decide (rules and job), store (SQLite, in a
-temporary directory), complete (ack, publish, push). Figures are minima over the rounds, so that other load on the machine shows less.
+The parts run one after the other on batches, as the threads of a server would: decode, decide (rules and job), store
+(SQLite, in a temporary directory), complete (ack, publish, push). Figures are minima over the rounds, so that other
+load on the machine shows less.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from time import process_time
 
 from chat_protocol.connection import ServerConnection
 from chat_protocol.frames import encode_frame
-from chat_server.dispatch.dispatcher import Bounds, Dispatcher
+from chat_server.dispatch.bounds import Bounds
+from chat_server.dispatch.dispatcher import Dispatcher
 from chat_server.dispatch.peer import Order, Peer
 from chat_server.passwords import make_passwords
 from chat_server.routing.context import Context, Rules
@@ -122,10 +124,7 @@ def main() -> None:
 
         def timed(name: str, work: Callable[[], object]) -> object:
             started = process_time()
-            if options.profile == name:
-                result = profile.runcall(work)
-            else:
-                result = work()
+            result = profile.runcall(work) if options.profile == name else work()
             spent = (process_time() - started) * 1e6 / options.batch
             best[name] = min(best.get(name, spent), spent)
             return result

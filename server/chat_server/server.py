@@ -17,7 +17,8 @@ import structlog
 from chat_protocol.names import Kind
 from chat_server import __version__
 from chat_server.config import Config
-from chat_server.dispatch.dispatcher import Bounds, Dispatcher
+from chat_server.dispatch.bounds import Bounds
+from chat_server.dispatch.dispatcher import Dispatcher
 from chat_server.dispatch.peer import News
 from chat_server.net.listener import Listener
 from chat_server.net.loop import IoThread

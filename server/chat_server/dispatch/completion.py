@@ -19,7 +19,7 @@ from chat_server.dispatch.writer import Job
 from chat_server.routing import effects
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Conversation
-from chat_server.store.base import Append, Appended, Conflict, Outcome
+from chat_server.store.base import AT_HEAD, Append, Appended, Conflict, Outcome
 
 Complain = Callable[[Peer, Error], None]
 """Answers a request with an error."""
@@ -113,8 +113,9 @@ class Completion:
     def _ack(self, peer: Peer, re: int, conversation: Conversation, append: Append, appended: Appended) -> None:
         sender = append.sender
         directory = self._context.directory
-        others = directory.others(conversation, sender)
         delivered = self._delivery.audience(conversation).live_others(sender)
+        # whoever is leaving is out of the directory already, and gets this event still
+        others = max(directory.others(conversation, sender), delivered)
         stored = others - delivered
         if not others:
             result = "no_recipients"
@@ -142,25 +143,18 @@ class Completion:
     # ---- membership
 
     def _begin(self, step: effects.Begin) -> None:
-        conversation = step.conversation
+        conversation, stay = step.conversation, step.stay
         self._delivery.flush_conversation(conversation)
-        stay = conversation.members.get(step.user)
-        if stay is not None and stay.since_seq < 0:
+        if stay is not None and stay.since_seq == AT_HEAD:
             stay.since_seq = conversation.head + 1
         for peer in self._connections.online.get(step.user, ()):
             if peer.session.is_synced:
-                self._delivery.tell_begin(peer, conversation)
+                self._delivery.begin(peer, conversation)
 
     def _end(self, step: effects.End) -> None:
         conversation = step.conversation
         self._delivery.flush_conversation(conversation)
-        stay = self._context.directory.users[step.user].ended.get(conversation.id)
-        if stay is not None:
-            stay.until_seq = conversation.head
+        step.stay.until_seq = conversation.head
         for peer in self._connections.online.get(step.user, ()):
-            lag = peer.lagging.get(conversation.id)
-            if lag is not None and stay is not None:
-                lag.until = conversation.head
-                self._delivery.pump(peer)
-            elif peer.session.is_synced:
-                self._delivery.tell_end(peer, conversation)
+            if peer.session.is_synced:
+                self._delivery.end(peer, conversation)

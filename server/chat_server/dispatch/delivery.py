@@ -24,8 +24,9 @@ from chat_server.dispatch.outbound import Outbound
 from chat_server.dispatch.peer import Deliver, Lag, Peer
 from chat_server.dispatch.ring import Ring
 from chat_server.dispatch.statistics import Statistics
+from chat_server.routing import access
 from chat_server.routing.directory import Conversation, Directory
-from chat_server.store.base import Reader, StoredEvent
+from chat_server.store.base import AT_HEAD, Reader, StoredEvent
 
 _PAGE_EVENTS: Final = 500
 """Events read at once for one connection."""
@@ -140,11 +141,6 @@ class Delivery:
         peer.live.add(conversation.id)
         self.audience(conversation).add(peer)
 
-    def start_lagging(self, peer: Peer, conversation: Conversation, position: int, until: int | None = None) -> None:
-        """``peer`` has everything up to ``position`` only; :meth:`pump` sends the rest."""
-        self.leave(peer, conversation)
-        peer.lagging[conversation.id] = Lag(position, until)
-
     def leave(self, peer: Peer, conversation: Conversation) -> None:
         """``peer`` gets no more pushes of ``conversation``."""
         peer.live.discard(conversation.id)
@@ -152,12 +148,37 @@ class Delivery:
         if audience is not None:
             audience.remove(peer)
 
+    def catch_up(self, peer: Peer, conversation: Conversation, position: int, limit: int | None = None) -> None:
+        """``peer`` has everything up to ``position``: send what it may see of the rest, at most the newest ``limit``.
+
+        What is left out is announced. :meth:`pump` does the sending.
+        """
+        user = self.directory.users[peer.session.user]
+        over = None if user.id in conversation.members else user.ended.get(conversation.id)
+        # an end that is not stored yet is none yet
+        until = None if over is None or over.until_seq == AT_HEAD else over.until_seq
+        end = conversation.head if until is None else until
+        lowest = min((access.first_visible(conversation, user) if over is None else over.since_seq) - 1, end)
+        if position < lowest:
+            self._tell_skip(peer, conversation, position + 1, lowest, "not_visible")
+            position = lowest
+        if limit is not None and position < end - limit:
+            self._tell_skip(peer, conversation, position + 1, end - limit, "limit")
+            position = end - limit
+        self.leave(peer, conversation)
+        peer.lagging[conversation.id] = Lag(position, until)
+
     def lagged(self, peer: Peer, conversation_id: int, first: int) -> None:
         """The I/O thread left out what begins with ``first``: the connection takes too little."""
         conversation = self.directory.conversations.get(conversation_id)
-        if conversation is not None and conversation_id in peer.live:
-            self._statistics.lagged += 1
-            self.start_lagging(peer, conversation, first - 1)
+        if conversation is None or peer.is_gone or conversation_id in peer.lagging:
+            return
+        self._statistics.lagged += 1
+        user = peer.session.user
+        stay = conversation.members.get(user) or self.directory.users[user].ended.get(conversation_id)
+        if stay is not None and first <= stay.since_seq:
+            self._tell_entry(peer, conversation, first - 1, stay.role)  # that it began was left out, too
+        self.catch_up(peer, conversation, first - 1)
 
     def forget(self, peer: Peer) -> None:
         """The connection is gone."""
@@ -220,12 +241,12 @@ class Delivery:
 
     def _skip(self, peer: Peer, conversation: Conversation, lag: Lag, end: int) -> None:
         """Announce events that the store does not have any more."""
-        name = self.directory.name_for(conversation, peer.session.user)
-        self.tell_skip(peer, name, lag.position + 1, end, "retention")
+        self._tell_skip(peer, conversation, lag.position + 1, end, "retention")
         lag.position = end
 
-    def tell_skip(self, peer: Peer, name: str, first: int, last: int, reason: str) -> None:
+    def _tell_skip(self, peer: Peer, conversation: Conversation, first: int, last: int, reason: str) -> None:
         """Announce a hole, before what follows it."""
+        name = self.directory.name_for(conversation, peer.session.user)
         skip = packets.Skip(conversation=name, from_=first, to=last, reason=reason)
         self._outbound.page(peer, encode_frame(encode(skip)), tell=False)
 
@@ -257,40 +278,63 @@ class Delivery:
 
     def _caught_up(self, peer: Peer, conversation: Conversation, lag: Lag) -> None:
         del peer.lagging[conversation.id]
+        self._outbound.resume(peer, conversation.id)
         if lag.until is None:
-            self._outbound.resume(peer, conversation.id)
             self.go_live(peer, conversation)
         else:
-            self.tell_end(peer, conversation)
+            self._outbound.page(peer, self._end_frame(peer, conversation, lag.until), tell=False)
 
     # ---- what a conversation is for somebody
 
-    def tell_begin(self, peer: Peer, conversation: Conversation) -> None:
+    def begin(self, peer: Peer, conversation: Conversation) -> None:
         """A conversation appeared for a synced connection: tell it, and push from the next event on."""
-        if conversation.id in peer.live:
-            return
-        entry = self.entry(conversation, peer.session.user, conversation.head, conversation.head, 0, 0)
-        self._outbound.packet(peer, packets.ConversationChanged(**entry))  # type: ignore[arg-type]
-        self._outbound.resume(peer, conversation.id)
-        peer.lagging.pop(conversation.id, None)
-        self.go_live(peer, conversation)
+        lag = peer.lagging.get(conversation.id)
+        if lag is not None:
+            # not even through with the last time
+            self._tell_entry(peer, conversation, lag.position, "member")
+            self.catch_up(peer, conversation, lag.position)
+            self.pump(peer)
+        elif conversation.id not in peer.live:
+            self._push_to_one(peer, conversation, self._entry_frame(peer, conversation, conversation.head, "member"))
+            self.go_live(peer, conversation)
 
-    def tell_end(self, peer: Peer, conversation: Conversation) -> None:
-        """A conversation ended for a synced connection, after the last event that it may see."""
-        self.leave(peer, conversation)
+    def end(self, peer: Peer, conversation: Conversation) -> None:
+        """A conversation ended for a synced connection, with its head: tell that after the last event."""
+        lag = peer.lagging.get(conversation.id)
+        if lag is not None and conversation.id in self.directory.conversations:
+            lag.until = conversation.head
+            self.pump(peer)
+            return
         peer.lagging.pop(conversation.id, None)
-        stay = self.directory.users[peer.session.user].ended.get(conversation.id)
-        end = conversation.head if stay is None or stay.until_seq is None else stay.until_seq
-        entry = self.entry(conversation, peer.session.user, end, end, 0, 0)
-        changed = packets.ConversationChanged(**{**entry, "role": None})  # type: ignore[arg-type]
-        # as a page: it must not overtake the events before it
-        self._outbound.page(peer, encode_frame(encode(changed)), tell=False)
+        self._push_to_one(peer, conversation, self._end_frame(peer, conversation, conversation.head))
+        self.leave(peer, conversation)
+
+    def _push_to_one(self, peer: Peer, conversation: Conversation, frame: bytes) -> None:
+        """Push like an event that follows the head: left out, and reported, where events are left out."""
+        self._outbound.settle(peer)
+        if conversation.id in self.directory.conversations:
+            self._outbound.deliver(peer.outlet, Deliver(conversation.id, conversation.head + 1, frame, (peer,)))
+        else:
+            self._outbound.page(peer, frame, tell=False)  # it is deleted, and nothing of it will follow
+
+    def _tell_entry(self, peer: Peer, conversation: Conversation, cursor: int, role: str) -> None:
+        self._outbound.page(peer, self._entry_frame(peer, conversation, cursor, role), tell=False)
+
+    def _entry_frame(self, peer: Peer, conversation: Conversation, cursor: int, role: str) -> bytes:
+        entry = self.entry(conversation, peer.session.user, cursor, conversation.head, 0, 0)
+        entry["role"] = entry["role"] or role  # what is over again meanwhile is told to be over later
+        return encode_frame(encode(packets.ConversationChanged(**entry)))  # type: ignore[arg-type]
+
+    def _end_frame(self, peer: Peer, conversation: Conversation, end: int) -> bytes:
+        entry = self.entry(conversation, peer.session.user, end, end, 0, 0) | {"role": None, "last_seq": end}
+        return encode_frame(encode(packets.ConversationChanged(**entry)))  # type: ignore[arg-type]
 
     def entry(
         self, conversation: Conversation, user: int, cursor: int, read_seq: int, unread: int, mentions: int
     ) -> dict[str, object]:
         """The members of a conversation's entry as ``user`` sees it."""
-        stay = conversation.members.get(user)
+        over = self.directory.users[user].ended.get(conversation.id)
+        stay = over if over is not None and over.until_seq == AT_HEAD else conversation.members.get(user)
         shown: dict[str, object] = {
             "conversation": self.directory.name_for(conversation, user),
             "title": conversation.title,
@@ -306,7 +350,6 @@ class Delivery:
         match conversation.kind:
             case Kind.GROUP if stay is None:
                 # who is out of it learns nothing that came later
-                over = self.directory.users[user].ended.get(conversation.id)
                 last_seq = cursor if over is None or over.until_seq is None else over.until_seq
                 shown |= {"role": None, "title": conversation.key, "topic": "", "last_seq": last_seq}
             case Kind.GROUP:

@@ -13,13 +13,14 @@ from time import monotonic, time
 from typing import Any, Final, cast, get_args
 
 import structlog
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from chat_protocol import packets
 from chat_protocol.errors import COUNTED, ErrorCode
 from chat_protocol.frames import encode_frame
 from chat_protocol.packets import ClientPacket, Error
 from chat_server.dispatch import reports
+from chat_server.dispatch.bounds import Bounds
 from chat_server.dispatch.completion import Completion
 from chat_server.dispatch.connections import Connections
 from chat_server.dispatch.delivery import Delivery
@@ -46,26 +47,6 @@ _POSTS: Final = frozenset(get_args(packets.Post))
 _OF_A_CONVERSATION: Final = (effects.Log, effects.Begin, effects.End, effects.Changed)
 _DRAIN_S: Final = 5.0
 """How long a stopping server waits for commits under way."""
-
-
-class Bounds(Struct, frozen=True):
-    """Bounds of the dispatcher's queues and caches; what happens at each bound is said with it."""
-
-    most_jobs: int = 50_000
-    """Jobs that wait for the store; above, sends are refused as ``overloaded``."""
-    most_inflight: int = 4_096
-    """Commits of one connection under way; above, its sends are refused as ``overloaded``."""
-    most_hashing: int = 256
-    """Logins that wait for a hashing thread; above, they are refused as ``overloaded``."""
-    ring_bytes: int = 64 * 1024 * 1024
-    """Recent events kept in memory; above, the conversations least used are forgotten."""
-    ring_bytes_each: int = 1024 * 1024
-    """Recent events kept of one conversation."""
-    messages_per_s: float = 0.0
-    """Sends of one user; above, they are refused as ``rate_limited``. 0: no limit."""
-    burst: int = 40
-    retry_delays_s: tuple[float, ...] = (2.0, 4.0, 8.0)
-    """A store write that fails for a passing reason is tried again after each of these."""
 
 
 class Dispatcher(threading.Thread):
@@ -356,8 +337,10 @@ class Dispatcher(threading.Thread):
         user, device = peer.session.user, peer.session.device
 
         def answer(standings: list[Standing]) -> list[Effect]:
-            self._synchroniser.answer(peer, effect, standings)
-            return []
+            if self._synchroniser.is_settled(peer, ids):
+                self._synchroniser.answer(peer, effect, standings)
+                return []
+            return [effect]  # the user joined or left meanwhile, and perhaps that is still being stored: look again
 
         self._hold(peer, effects.Ask(effect.re, lambda reader: reader.standings(user, device, ids), answer))
 

@@ -9,8 +9,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from chat_protocol import codec, packets
-from chat_protocol.limits import MAX_INT
-from chat_protocol.names import NOTIFICATIONS
+from chat_protocol.names import NOTIFICATIONS, Kind
 from chat_server.dispatch.delivery import Delivery, ReadPage
 from chat_server.dispatch.outbound import Outbound
 from chat_server.dispatch.peer import Peer
@@ -18,7 +17,7 @@ from chat_server.routing import access
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Conversation, Directory, Stay, User
 from chat_server.routing.effects import Changed, Synchronise
-from chat_server.store.base import Reach, Reader, Standing
+from chat_server.store.base import AT_HEAD, Reach, Reader, Standing
 
 Online = dict[int, list[Peer]]
 """The connections that are logged in, by user."""
@@ -38,6 +37,18 @@ class Synchroniser:
         current = [each.id for each in self._context.directory.conversations_of(user)]
         return current + [each for each in user.ended if each not in user.conversations]
 
+    def is_settled(self, peer: Peer, conversations: list[int]) -> bool:
+        """Whether ``conversations`` is still what to tell of, and where each begins and ends is stored."""
+        user = self._context.directory.users[peer.session.user]
+        return (
+            conversations == self.conversations(peer)
+            and all(stay.until_seq != AT_HEAD for stay in user.ended.values())
+            and all(
+                stay is None or stay.since_seq != AT_HEAD
+                for stay in (each.members.get(user.id) for each in user.conversations.values())
+            )
+        )
+
     def answer(self, peer: Peer, sync: Synchronise, standings: list[Standing]) -> None:
         """Send ``synced``, then let live pushes and catch-up begin."""
         directory = self._context.directory
@@ -45,7 +56,7 @@ class Synchroniser:
         is_other_epoch = bool(sync.epoch) and sync.epoch != directory.epoch
         cursors = {} if is_other_epoch else self._fold(user, sync.cursors)
         entries: list[packets.ConversationEntry] = []
-        starts: list[tuple[Conversation, int, Stay | None]] = []
+        starts: list[tuple[Conversation, int]] = []
         for standing in standings:
             conversation = directory.conversations.get(standing.conversation)
             if conversation is None:
@@ -62,7 +73,7 @@ class Synchroniser:
                 # what the counts are of: what came since is sent as backlog, and counted by the client
                 members["last_seq"] = standing.last_seq
             entries.append(packets.ConversationEntry(**members))  # type: ignore[arg-type]
-            starts.append((conversation, start, over))
+            starts.append((conversation, start))
         if user.notifications is None:
             entries.append(packets.ConversationEntry(NOTIFICATIONS, "Notifications", 0, 0, 0, 0, 0, "member", False))
         fitting = codec.fitting(len(codec.encode(entry)) for entry in entries)
@@ -73,11 +84,15 @@ class Synchroniser:
             epoch_changed=True if is_other_epoch else UNSET,
         )
         self._outbound.packet(peer, synced)
+        peer.session.is_synced = True
         for entry in entries[fitting:]:  # thousands of conversations do not fit into one frame
             self._outbound.packet(peer, packets.ConversationChanged(**asdict(entry)))
         self._outbound.settle(peer)
-        for conversation, start, over in starts:
-            self._begin(peer, user, conversation, start, sync.limit, over)
+        for conversation, start in starts:
+            if start >= conversation.head and conversation.id not in user.ended:
+                self._delivery.go_live(peer, conversation)
+            else:
+                self._delivery.catch_up(peer, conversation, start, sync.limit)
         self._delivery.pump(peer)
 
     def _fold(self, user: User, cursors: dict[str, int]) -> dict[int, int]:
@@ -104,31 +119,6 @@ class Synchroniser:
         joined = 0 if stay is None else (head if stay.since_seq < 0 else stay.since_seq - 1)
         return min(max(known, joined), head)
 
-    def _begin(
-        self,
-        peer: Peer,
-        user: User,
-        conversation: Conversation,
-        start: int,
-        limit: int | None,
-        over: Stay | None,
-    ) -> None:
-        name = self._context.directory.name_for(conversation, user.id)
-        head = conversation.head if over is None else over.until_seq or 0
-        lowest = (access.first_visible(conversation, user) if over is None else over.since_seq) - 1
-        if start < min(lowest, head):
-            lowest = min(lowest, head)
-            self._delivery.tell_skip(peer, name, start + 1, lowest, "not_visible")
-            start = lowest
-        if head - start > (MAX_INT if limit is None else limit):
-            newest = head - (limit or 0)
-            self._delivery.tell_skip(peer, name, start + 1, newest, "limit")
-            start = newest
-        if start >= head and over is None:
-            self._delivery.go_live(peer, conversation)
-        else:
-            self._delivery.start_lagging(peer, conversation, start, None if over is None else head)
-
     # ---- later changes
 
     def tell_changed(
@@ -152,6 +142,8 @@ class Synchroniser:
             for peer, standing in zip(peers, standings or (), strict=False):
                 if peer.is_gone or conversation.id not in peer.live | peer.lagging.keys():
                     continue
+                if change.conversation.kind is Kind.GROUP and peer.session.user not in conversation.members:
+                    continue  # that it is over is told after its last event
                 cursor = standing.read_seq if standing.cursor is None else standing.cursor
                 entry = self._delivery.entry(
                     conversation, peer.session.user, cursor, standing.read_seq, standing.unread, standing.mentions

@@ -24,7 +24,7 @@ from chat_protocol.frames import encode_frame
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import Close, Deliver, Item, News, Order, Resume, Send, Widen
 from chat_server.net.channel import Channel
-from chat_server.net.patience import Patience
+from chat_server.net.patience import Patience, Verdict
 from chat_server.net.tls import Credentials, TlsLayer
 from chat_server.net.waker import make_waker
 
@@ -273,12 +273,10 @@ class IoThread(threading.Thread):
 
     def _deliver_special(self, channel: Channel, order: Deliver) -> None:
         blob = order.blob
-        if order.own is not None and channel in order.own:
-            blob = order.own[channel]
+        if order.own is not None:
+            blob = order.own.get(channel, blob)
         channel.settle()
-        if channel.is_closing or not blob:
-            return
-        if order.conversation in channel.behind:
+        if channel.is_closing or not blob or order.conversation in channel.behind:
             return
         if channel.is_blocked and channel.unsent_bytes + len(blob) > self._patience.high_bytes:
             channel.behind.add(order.conversation)
@@ -414,31 +412,19 @@ class IoThread(threading.Thread):
         now = self._now
         self._next_sweep = now + self._sweep_s
         for channel in list(self._channels):
-            if channel.close_at:
-                if now >= channel.close_at:
-                    self._lose(channel, "closed by the server")
-            elif channel.is_blocked:
-                if now >= channel.retry_at:
-                    self._retry(channel)
-            else:
-                self._check_deadlines(channel, now)
-
-    def _check_deadlines(self, channel: Channel, now: float) -> None:
-        patience = self._patience
-        is_logging_in = channel.session.is_opening or channel.inflight
-        if not channel.is_open and not is_logging_in and now - channel.opened_at > patience.login_s:
-            self._reject(channel, f"no login within {patience.login_s:.0f} s")
-        elif channel.frame_since and now - channel.frame_since > patience.frame_s:
-            self._reject(channel, f"a frame was not completed within {patience.frame_s:.0f} s")
-        elif now - channel.last_heard > patience.silence_s:
-            self._lose(channel, "silent")
-        elif now - channel.last_heard > patience.silence_s * 2 / 3:
-            if not channel.was_pinged:
+            verdict, reason = self._patience.judge(channel, now)
+            if verdict is Verdict.RETRY:
+                self._retry(channel)
+            elif verdict is Verdict.REJECT:
+                self._reject(channel, reason)
+            elif verdict is Verdict.LOSE:
+                self._lose(channel, reason)
+            elif verdict is Verdict.WAIT:
+                channel.was_pinged = False
+            elif not channel.was_pinged:
                 channel.was_pinged = True
                 channel.out.append(_PING)
                 self._dirty.add(channel)
-        else:
-            channel.was_pinged = False
 
     def _reject(self, channel: Channel, message: str) -> None:
         channel.out.append(encode_frame(encode(packets.Error(code=ErrorCode.BAD_FRAME, message=message))))
@@ -460,4 +446,4 @@ class IoThread(threading.Thread):
             self._lose(channel, SLOW_CONSUMER)
             return
         channel.retries = attempts
-        channel.retry_at = self._now + min(self._patience.most_retry_s, 2.0 ** (attempts + 1))
+        channel.retry_at = self._now + self._patience.retry_delay_s(attempts)

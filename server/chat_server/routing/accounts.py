@@ -313,11 +313,9 @@ def admin_disable_user(context: Context, session: Session, request: packets.Admi
         if user.id == session.user:
             return refuse(request.id, ErrorCode.FORBIDDEN, "you cannot lock yourself out", field="user")
         user.disabled = request.disabled
-        effects = _administer(context, session, request.id, user, f"disabled={request.disabled}")
-        if request.disabled:
-            message = "this account is disabled: ask the admin of this server"
-            effects.append(Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message))
-        return effects
+        message = "this account is disabled: ask the admin of this server"
+        out = (Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message),) if request.disabled else ()
+        return _administer(context, session, request.id, user, f"disabled={request.disabled}", out)
 
     return _for_user(context, request.id, request.user, change)
 
@@ -326,8 +324,8 @@ def admin_set_roles(context: Context, session: Session, request: packets.AdminSe
     """Give an account its server roles; one admin must remain."""
 
     def change(user: User) -> list[Effect]:
-        admins = sum(1 for each in context.directory.users.values() if access.is_admin(each))
-        if access.is_admin(user) and ADMIN not in request.roles and admins == 1:
+        others = (each for each in context.directory.users.values() if each is not user and not each.disabled)
+        if access.is_admin(user) and ADMIN not in request.roles and not any(map(access.is_admin, others)):
             return refuse(request.id, ErrorCode.FORBIDDEN, "a server needs an admin: make somebody else one first")
         user.roles = tuple(dict.fromkeys(request.roles))
         return _administer(context, session, request.id, user, "roles=" + ",".join(user.roles))
@@ -348,10 +346,9 @@ def admin_reset_password(context: Context, session: Session, request: packets.Ad
                 steps += _revoke(context, device.id)
             steps.append(Audit(context.now_ms, session.user, "admin_reset_password", user.name))
             message = "the password of this account was reset: log in with the new one"
-            return [
-                Commit(tuple(steps), (Reply(packets.Ok(re=request.id, password=password)),)),
-                Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message),
-            ]
+            told = Reply(packets.Ok(re=request.id, password=password))
+            # Told first: whoever resets their own password is among the disconnected.
+            return [Commit(tuple(steps), (told, Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message)))]
 
         return [Compute(request.id, lambda: context.passwords.hash(password), then)]
 
@@ -365,6 +362,8 @@ def _for_user(context: Context, re: int, name: str, change: Callable[[User], lis
     return change(user)
 
 
-def _administer(context: Context, session: Session, re: int, user: User, detail: str) -> list[Effect]:
+def _administer(
+    context: Context, session: Session, re: int, user: User, detail: str, out: tuple[Disconnect, ...] = ()
+) -> list[Effect]:
     audit = Audit(context.now_ms, session.user, "admin", f"{user.name}: {detail}")
-    return [Commit((PutUser(user.row()), audit), (Reply(packets.Ok(re=re)),))]
+    return [Commit((PutUser(user.row()), audit), (Reply(packets.Ok(re=re)), *out))]

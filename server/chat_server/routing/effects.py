@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from chat_protocol.errors import TRANSIENT, ErrorCode
 from chat_protocol.packets import Error, Packet
-from chat_server.routing.directory import Conversation
+from chat_server.routing.directory import Conversation, Stay
 from chat_server.store.base import Append, Reader, Write
 
 RETRY_AFTER_MS = 1_000
@@ -55,17 +55,19 @@ class Log(Struct, frozen=True, gc=False):
 
 
 class Begin(Struct, frozen=True):
-    """Within a commit: ``user`` belongs to ``conversation`` from the next event on."""
+    """Within a commit: ``user`` belongs to ``conversation`` from the next event on; ``stay``, if any, learns which."""
 
     conversation: Conversation
     user: int
+    stay: Stay | None = None
 
 
 class End(Struct, frozen=True):
-    """Within a commit: ``user`` belonged to ``conversation`` up to the event before."""
+    """Within a commit: ``user`` belonged to ``conversation`` up to the event before; ``stay`` learns which."""
 
     conversation: Conversation
     user: int
+    stay: Stay
 
 
 class Changed(Struct, frozen=True):

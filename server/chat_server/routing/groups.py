@@ -71,7 +71,7 @@ def _enter(context: Context, group: Conversation, user: User, role: str, event: 
     stay = context.directory.begin_stay(group, user, role)
     row = MemberRow(group.id, user.id, stay.role, AT_HEAD, None, stay.muted)
     # the rows come after the event, so that AT_HEAD is the event's own seq; what was said before is nothing unread
-    return [Begin(group, user.id), event, PutMember(row), MarkRead(user.id, group.id, AT_HEAD, context.now_ms)]
+    return [Begin(group, user.id, stay), event, PutMember(row), MarkRead(user.id, group.id, AT_HEAD, context.now_ms)]
 
 
 def leave(context: Context, session: Session, request: packets.Leave) -> list[Effect]:
@@ -92,7 +92,7 @@ def _exit(context: Context, group: Conversation, user: User, action: str, conten
     event = events.system(context, group, action, user.name, content)
     stay = context.directory.end_stay(group, user)
     row = MemberRow(group.id, user.id, stay.role, stay.since_seq, AT_HEAD, stay.muted)
-    return [event, PutMember(row), End(group, user.id)]
+    return [event, PutMember(row), End(group, user.id, stay)]
 
 
 def invite(context: Context, session: Session, request: packets.Invite) -> list[Effect]:

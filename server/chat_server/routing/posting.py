@@ -64,8 +64,8 @@ def _begin_private(context: Context, user: User, peer: User, post: packets.PostP
     chat = directory.new_conversation(Kind.PRIVATE, f"{low}:{high}", context.now_ms)
     steps: list[Step] = [PutConversation(chat.row())]
     for member in {user.id: user, peer.id: peer}.values():
-        directory.begin_stay(chat, member, "member", since_seq=1)
-        steps += [PutMember(chat.member_row(member.id)), Begin(chat, member.id)]
+        stay = directory.begin_stay(chat, member, "member", since_seq=1)
+        steps += [PutMember(chat.member_row(member.id)), Begin(chat, member.id, stay)]
     return [Commit((*steps, Log(chat, events.message(context, chat, user, post), post.id)))]
 
 
@@ -97,6 +97,9 @@ def post_notification(context: Context, session: Session, post: packets.PostNoti
     to = context.directory.user(post.to)
     if to is None or to.disabled:
         return refuse(post.id, ErrorCode.NOT_FOUND, "there is no such user", field="to")
+    log = to.notifications
+    if log is not None and session.refused and (refusal := _out_of_order(session, log, post.id, post.message_id)):
+        return refusal
     steps = events.notify(
         context,
         to,

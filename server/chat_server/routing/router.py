@@ -95,7 +95,6 @@ def _decide_known(context: Context, session: Session, packet: ClientPacket) -> l
         case packets.Sync():
             if session.is_synced:
                 return refuse(packet.id, ErrorCode.WRONG_STATE, "this connection is synced already")
-            session.is_synced = True
             return [Synchronise(packet.id, packet.epoch, packet.cursors, packet.limit)]
         case packets.Ping():
             return [Reply(packets.Pong(re=packet.id))]
@@ -168,7 +167,7 @@ def _delete_group(context: Context, session: Session, request: packets.AdminDele
     group = context.directory.group(request.group)
     if group is None:
         return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such group", field="group")
-    steps: list[Step] = [End(group, user) for user in group.members]
+    steps: list[Step] = [End(group, user, stay) for user, stay in group.members.items()]
     grave = context.directory.drop_group(group)
     steps += [
         DropConversation(group.id),

@@ -207,13 +207,11 @@ class World:
         answers: list[Effect] = []
         for step in commit.steps:
             match step:
-                case effects.Begin(conversation, user):
-                    stay = conversation.members.get(user)
+                case effects.Begin(conversation, _, stay):
                     if stay is not None and stay.since_seq < 0:
                         stay.since_seq = conversation.head + 1
-                case effects.End(conversation, user):
-                    if conversation.id in self.directory.users[user].ended:
-                        self.directory.users[user].ended[conversation.id].until_seq = conversation.head
+                case effects.End(conversation, _, stay):
+                    stay.until_seq = conversation.head
                 case effects.Changed():
                     pass
                 case effects.Log(conversation, append, re):

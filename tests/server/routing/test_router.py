@@ -241,6 +241,7 @@ def test_second_sync() -> None:
     assert world.decide(session, packets.Sync(1, "e", {"#crew": 3}, None)) == [
         effects.Synchronise(1, "e", {"#crew": 3}, None)
     ]
+    session.is_synced = True  # by the answer
     assert world.code(session, packets.Sync(2)) == "wrong_state"
 
 
