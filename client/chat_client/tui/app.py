@@ -180,7 +180,9 @@ class ChatApp(App[int]):
 
     def _show_client(self, client: ChatClient) -> None:
         self._unsubscribe = client.subscribe(self._plan_showing)
-        _ = self.push_screen(ChatScreen(client, self.config, self.looks))
+        # A mode of its own, not on top of Textual's empty screen: that one would have all of this drawn anew each time.
+        self.add_mode("chat", lambda: ChatScreen(client, self.config, self.looks))
+        _ = self.switch_mode("chat")
         self._plan_showing(client.state)
 
     async def _run(self, client: ChatClient) -> None:
@@ -245,7 +247,7 @@ class ChatApp(App[int]):
     # ---- Asking -----------------------------------------------------------------------------------------------------
 
     def _ask_what_is_missing(self, state: ClientState) -> None:
-        if state.link.status != "refused" or self._is_asking or self._is_given or len(self.screen_stack) > 2:
+        if state.link.status != "refused" or self._is_asking or self._is_given or len(self.screen_stack) > 1:
             return
         if state.link.code in ASKS_FOR_TRUST:
             self._is_asking = True
