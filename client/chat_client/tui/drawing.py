@@ -57,19 +57,21 @@ def draw(row: Row, width: int, looks: Looks, ground: Style | None = None) -> Str
     if row.centre:
         strip = _centred(row.centre, width, looks)
     else:
-        right = _segments(row.right, looks)
-        right_width = sum(cell_len(segment.text) for segment in right)
-        while len(right) > 1 and right_width > width // 2:  # the left side tells what the row is about
-            right_width -= cell_len(right.pop(0).text)
-        if right_width > width // 2:
-            right = _cut(right, width // 2, looks)
-            right_width = sum(cell_len(segment.text) for segment in right)
-        room = max(width - right_width - (1 if right_width else 0), 0)
-        left = _cut(_segments(row.left, looks), room, looks)
-        gap = width - right_width - sum(cell_len(segment.text) for segment in left)
+        left, right = _segments(row.left, looks), _segments(row.right, looks)
+        most = max(width // 2, width - _cells(left) - 1)  # where both do not fit, the left tells what the row is about
+        while len(right) > 1 and _cells(right) > most:
+            right.pop(0)
+        right = _cut(right, most, looks)
+        room = max(width - _cells(right) - (1 if right else 0), 0)
+        left = _cut(left, room, looks)
+        gap = width - _cells(right) - _cells(left)
         strip = Strip([*left, Segment(" " * max(gap, 0)), *right])
     strip = strip.adjust_cell_length(width)
     return strip.apply_style(ground) if ground is not None else strip
+
+
+def _cells(segments: Iterable[Segment]) -> int:
+    return sum(cell_len(segment.text) for segment in segments)
 
 
 def _segments(pieces: Iterable[Piece], looks: Looks) -> list[Segment]:
@@ -78,7 +80,7 @@ def _segments(pieces: Iterable[Piece], looks: Looks) -> list[Segment]:
 
 def _cut(segments: list[Segment], width: int, looks: Looks) -> list[Segment]:
     """Return the segments that fit, the last one with an ellipsis where something is missing."""
-    if sum(cell_len(segment.text) for segment in segments) <= width:
+    if _cells(segments) <= width:
         return segments
     kept: list[Segment] = []
     for segment in segments:

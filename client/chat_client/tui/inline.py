@@ -36,6 +36,8 @@ class Span(msgspec.Struct, frozen=True):
     role: str
     link: str = ""
     """Where a click leads: http, https or mailto, in ASCII."""
+    is_block: bool = False
+    """Whether it takes whole rows."""
 
 
 def find_spans(text: str, me: str, mentions: tuple[str, ...] = ()) -> list[Span]:
@@ -45,7 +47,7 @@ def find_spans(text: str, me: str, mentions: tuple[str, ...] = ()) -> list[Span]
     if "```" in text:
         for fence in _FENCE.finditer(text):
             spans.extend(_inline(text, at, fence.start(), me, mentions))
-            spans.append(Span(fence.start(), fence.end(), "code"))
+            spans.append(Span(fence.start(), fence.end(), "code", is_block=True))
             at = fence.end()
     spans.extend(_inline(text, at, len(text), me, mentions))
     return spans[:MAX_SPANS]

@@ -319,6 +319,9 @@ class _Rows:
         base = self.looks.style(role)
         for number, (row, start) in enumerate(zip(rows, starts, strict=True)):
             segments = _styled(row, start, spans, base, self.looks)
+            if any(span.is_block and span.start <= start < span.end for span in spans):
+                rest = max(columns.body - cell_len(row), 0)
+                segments.append(Segment(" " * rest, self.looks.style("code")))
             following = starts[number + 1] if number + 1 < len(starts) else len(safe)
             shown = row[: max(len(safe) - start, 0)]
             body = (columns.gutter if is_body else -1, shown, safe[start + len(row) : following])
