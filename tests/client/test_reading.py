@@ -185,3 +185,18 @@ def test_line_appears_when_the_history_comes_later() -> None:
     assert ops(state).new_from is None
     page = events.HistoryLoaded("#ops", tuple(message(seq) for seq in range(1, 10)), 1, 9, False)
     assert ops(reduce(state, page)).new_from == 5
+
+
+def test_what_was_missed_without_a_connection_is_new_in_the_open_conversation() -> None:
+    """After a reconnect the line stands above what came meanwhile; what arrived and was not read yet draws none."""
+    state = arrive(start(last_seq=1, cursor=0), message(1))
+    state = reduce_all(state, [events.ConversationOpened("#ops"), events.Shown("#ops", 1, 1)])
+    state = reduce(state, events.Synced("e", (entry(last_seq=4, cursor=1, read_seq=1, unread=3),)))
+    state = arrive(state, message(2), message(3), message(4))
+    assert (ops(state).new_from, ops(state).new_count) == (2, 3)
+
+    state = arrive(start(last_seq=1, cursor=0), message(1))
+    state = reduce_all(state, [events.ConversationOpened("#ops"), events.Shown("#ops", 1, 1)])
+    state = arrive(state, message(2))
+    state = reduce(state, events.Synced("e", (entry(last_seq=2, cursor=2, read_seq=1, unread=1),)))
+    assert ops(state).new_from is None

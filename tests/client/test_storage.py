@@ -1,6 +1,8 @@
 """Outbox and cache in their database."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,3 +201,19 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"bad\.sqlite3 cannot be opened"):
         Database(path).open()
     assert path.read_bytes().startswith(b"this is no database")
+
+
+async def test_a_waiter_that_is_cancelled_does_not_stop_the_disk(tmp_path: Path) -> None:
+    """Work whose asker was cancelled is done all the same, and so is everything after it."""
+    database = Database(tmp_path / "chat.sqlite3")
+    database.open()
+    go = threading.Event()
+    blocked = database.do(lambda _: go.wait(10))
+    done: list[str] = []
+    asked = asyncio.wrap_future(database.do(lambda _: done.append("first")))
+    asked.cancel()
+    go.set()
+    assert await asyncio.wrap_future(blocked)
+    await asyncio.wrap_future(database.do(lambda _: done.append("second")))
+    assert done == ["first", "second"]
+    database.close()

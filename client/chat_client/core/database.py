@@ -76,6 +76,8 @@ class Database:
     def do(self, work: Work[T]) -> "Future[T]":
         """Queue work; any thread. Its result comes when it is committed, its exception when it was undone."""
         future: Future[T] = Future()
+        # Whoever waits may be cancelled, the work may not: a future that is running takes its result in any case.
+        future.set_running_or_notify_cancel()
         self._queue.put((work, future))
         return future
 

@@ -154,6 +154,9 @@ def _synced(state: ClientState, event: events.Synced) -> ClientState:
     for name, conversation in known.items():
         if name not in named and conversation.kind == "group" and conversation.role is not None:
             known[name] = replace(conversation, role=None)
+    shown = known.get(state.current or "")
+    if shown is not None and shown.unread and shown.cursor < shown.last_seq:
+        known[shown.name] = reading.arrived_unseen(shown)  # what was missed is new, although nobody turned to it now
     state = replace(state, epoch=event.epoch, conversations=known, link=replace(state.link, synced=True))
     for entry in event.entries:
         state = _with_peer(state, entry.conversation, entry.display_name)
@@ -190,6 +193,8 @@ def _arrived(state: ClientState, event: events.Arrived) -> ClientState:
     looking = state.current == event.conversation and state.focused
     if state.current == event.conversation and not state.focused:
         after = reading.arrived_unseen(after)
+    elif after.visit_read_seq is not None and after.new_from is None:
+        after = reading.place_line(after)  # the visit began before what is new was here
     state = _put(state, after)
     gone = len(before.timeline.pending) - len(after.timeline.pending)
     if gone:
