@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from textual.events import Paste
 
 from chat_client.core import events
+from chat_client.tui.editor import edit_text, editor_command
 from chat_protocol import packets
 from tests.tui.stage import START_MS, entry, message, on_stage, online, plain
 
@@ -26,16 +29,16 @@ async def test_several_lines(tmp_path: Path) -> None:
 async def test_history(tmp_path: Path) -> None:
     """Up in an empty line recalls what was sent, down comes back to what was being written."""
     async with on_stage(tmp_path) as stage:
-        for text in ("first", "second"):
+        for text in ("first", "//second"):
             stage.type(text)
             stage.press("enter")
         stage.press("up")
-        await stage.until(lambda: stage.composer.text == "second")
+        await stage.until(lambda: stage.composer.text == "//second")
         stage.press("up")
         await stage.until(lambda: stage.composer.text == "first")
         stage.press("down", "down")
         await stage.until(lambda: stage.composer.text == "")
-        assert stage.contents("#general")[-2:] == ["first", "second"]
+        assert stage.contents("#general")[-2:] == ["first", "/second"]
 
 
 async def test_offers_are_few_and_closed_by_escape(tmp_path: Path) -> None:
@@ -188,3 +191,48 @@ async def test_links_are_listed_and_asked_about(tmp_path: Path) -> None:
         await stage.sees("Open this address?", "https://a.example/x")
         stage.press("escape")
         await stage.until(lambda: "Open this" not in stage.text)
+
+
+async def test_commands_in_the_history_are_passed_by(tmp_path: Path) -> None:
+    """A command that comes out of the history opens no offers that would take the arrows."""
+    async with on_stage(tmp_path) as stage:
+        for line in ("/retry", "/discard"):
+            stage.type(line)
+            stage.press("escape", "enter")
+            await stage.until(lambda: stage.composer.text == "")
+        stage.press("up", "up")
+        await stage.until(lambda: stage.composer.text == "/retry")
+
+
+async def test_the_own_last_message_is_edited_with_one_key(tmp_path: Path) -> None:
+    """ctrl+up takes the newest message of one's own, not a deleted one; without one it says so."""
+    async with on_stage(tmp_path) as stage:
+        stage.press("ctrl+up")
+        await stage.until(lambda: any("no message of yours" in toast.message for toast in stage.app._notifications))
+        stage.arrive("#general", "ada", "older", "newer")
+        gone = packets.Deleted("#general", 6, "d", "ada", "Ada", START_MS, target="general-5")
+        stage.happen(events.Arrived("#general", (gone,)))
+        await stage.sees("message deleted")
+        stage.press("ctrl+up")
+        await stage.sees("Edit your message: older")
+        await stage.until(lambda: stage.composer.text == "older")
+
+
+async def test_writing_in_an_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text goes to the editor in a private file and comes back; the file is gone; a failure changes nothing."""
+    (tmp_path / "draft").mkdir(mode=0o700)
+    script = "import os, sys; p = sys.argv[1]; assert not os.stat(p).st_mode & 0o77; t = open(p).read()"
+    command = [sys.executable, "-c", f"{script}; open(p, 'w').write(t + ' and more 你好' + chr(10))"]
+    assert edit_text(command, "some\ntext", tmp_path / "draft") == "some\ntext and more 你好"
+    with pytest.raises(subprocess.CalledProcessError):
+        edit_text([sys.executable, "-c", "raise SystemExit(1)"], "x", tmp_path / "draft")
+    with pytest.raises(OSError, match="no-such-editor"):
+        edit_text(["no-such-editor"], "x", tmp_path / "draft")
+    assert list((tmp_path / "draft").iterdir()) == []
+    assert editor_command({"EDITOR": "vi", "VISUAL": "code --wait 'a b'"}) == ["code", "--wait", "a b"]
+    assert editor_command({"EDITOR": "broken '"}) == []
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    async with on_stage(tmp_path / "profile") as stage:
+        stage.press("alt+e")
+        await stage.until(lambda: any("set EDITOR" in toast.message for toast in stage.app._notifications))

@@ -49,9 +49,10 @@ async def test_sending_and_receiving(tmp_path: Path, shared_server: Shared, peop
     for number in range(3):
         say(guest, group, f"missed {number}", mentions=[name])
     async with live(tmp_path, known(shared_server.address, name)) as stage:
-        await stage.until(lambda: stage.app.client is not None and stage.state.link.synced)
-        stage.press("alt+a")
         await stage.sees("─ 3 new ─", "missed 2", "hello to the screen")
+        assert stage.state.current == group, "another conversation than the one that was open last"
+        stage.press("up", "up")
+        await stage.until(lambda: stage.composer.text == "hello from the screen", "what was written is forgotten")
         await stage.until(lambda: stage.state.unread == 0)
 
 

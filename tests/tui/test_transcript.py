@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import MouseScrollDown, MouseScrollUp
 
 from chat_client.core import events
 from chat_client.core.events import Event
@@ -229,3 +230,47 @@ async def test_every_size_shows_the_newest_line_and_the_composer(size: tuple[int
             assert bool(stage.chat.members.display) == (other[0] >= 100)
             assert bool(stage.chat.rooms.display) == (other[0] >= 70)
             assert max(len(line) for line in stage.lines) <= other[0]
+
+
+async def test_folded_joins_are_told_one_by_one_when_asked(tmp_path: Path) -> None:
+    """Enter on the one line, or a click, shows who came and went."""
+    happened = tuple(
+        packets.SystemMessage("#general", 4 + number, f"s{number}", "server", "Server", START_MS, action=action,
+                              subject=who, content=f"{who} {action}")
+        for number, (action, who) in enumerate([("joined", "x"), ("left", "x"), ("joined", "y")])
+    )  # fmt: skip
+    async with on_stage(tmp_path, [*plain(), events.Arrived("#general", happened)]) as stage:
+        await stage.sees("2 joined, 1 left")
+        stage.press("ctrl+s", "enter")
+        await stage.sees("x joined", "x left", "y joined")
+        assert "2 joined" not in stage.text
+
+
+def marked(stage: Stage) -> str:
+    """The row that is pointed at."""
+    return next((row for row in transcript(stage) if "→" in row), "")
+
+
+async def test_from_mention_to_mention(tmp_path: Path) -> None:
+    """alt+p goes to the one before, alt+n to the next one, and says when there is none."""
+    made = [
+        message("#general", seq, "bob", f"line {seq}", mentions=["ada"] if seq in (20, 60) else [])
+        for seq in range(4, 200)
+    ]
+    async with on_stage(tmp_path, [*plain(), events.Arrived("#general", tuple(made))]) as stage:
+        for key, expected in (("alt+p", "line 60"), ("alt+p", "line 20"), ("alt+n", "line 60")):
+            stage.press(key)
+            await stage.until(lambda expected=expected: marked(stage).endswith(expected))  # type: ignore[misc]
+        stage.press("alt+p", "alt+p")
+        await stage.until(lambda: any("nobody named you above" in toast.message for toast in stage.app._notifications))
+
+
+async def test_the_wheel_scrolls_what_is_under_the_pointer(tmp_path: Path) -> None:
+    """Three rows for each step, up and down again to the end."""
+    async with on_stage(tmp_path, long(100)) as stage:
+        last = transcript(stage)[-1]
+        stage.chat.transcript.post_message(MouseScrollUp(stage.chat.transcript, 5, 5, 0, -1, 0, False, False, False))
+        await stage.until(lambda: transcript(stage)[-1] != last and not stage.chat.transcript.follows)
+        assert transcript(stage)[-1].endswith("line 97")
+        stage.chat.transcript.post_message(MouseScrollDown(stage.chat.transcript, 5, 5, 0, 1, 0, False, False, False))
+        await stage.until(lambda: transcript(stage)[-1] == last)

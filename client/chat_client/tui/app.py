@@ -25,6 +25,7 @@ from chat_client.core.text import safe_line
 from chat_client.tui import terminal
 from chat_client.tui.drawing import clip
 from chat_client.tui.looks import DARK, LIGHT, Looks
+from chat_client.tui.memory import Memory
 from chat_client.tui.palette import ChatCommands
 from chat_client.tui.panes import window_title
 from chat_client.tui.screens.chat import ChatScreen
@@ -36,6 +37,8 @@ from chat_client.tui.typeahead import TypeAhead
 __all__ = ["ChatApp"]
 
 CLIENT_NAME: Final = "chat-tui/0.1"
+REMEMBER_S: Final = 5.0
+"""How often what is worth remembering is written."""
 RESTART_S: Final = 5.0
 """After a fault of our own in the connection's task."""
 NOTIFY_S: Final = 3.0
@@ -94,6 +97,7 @@ class ChatApp(App[int]):
         self._window_title = ""
         self._is_showing_planned = False
         self._typeahead = TypeAhead(self)
+        self._memory: Memory | None = None
 
     # ---- Begin and end ----------------------------------------------------------------------------------------------
 
@@ -107,8 +111,9 @@ class ChatApp(App[int]):
         if self.config.keys:
             self.set_keymap(self.config.keys)
         terminal.save_title(self)
+        self.set_interval(REMEMBER_S, self._remember)
         if self.client is not None:
-            self._show_client(self.client)
+            await self._show_client(self.client)
         elif self._start.account is not None:
             await self._begin(self._start.account, self._start.credentials)
         else:
@@ -122,6 +127,8 @@ class ChatApp(App[int]):
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
             self._runner = None
+        if self._memory is not None:
+            await asyncio.to_thread(self._memory.save)
         if self.client is not None and not self._is_given:
             await self.client.__aexit__(None, None, None)
             self.client = None
@@ -176,14 +183,19 @@ class ChatApp(App[int]):
         await client.__aenter__()
         self.client = client
         self._runner = asyncio.create_task(self._run(client))
-        self._show_client(client)
+        await self._show_client(client)
 
-    def _show_client(self, client: ChatClient) -> None:
+    async def _show_client(self, client: ChatClient) -> None:
+        memory = self._memory = await asyncio.to_thread(Memory(self.profile, client.account).load)
         self._unsubscribe = client.subscribe(self._plan_showing)
         # A mode of its own, not on top of Textual's empty screen: that one would have all of this drawn anew each time.
-        self.add_mode("chat", lambda: ChatScreen(client, self.config, self.looks))
+        self.add_mode("chat", lambda: ChatScreen(client, self.config, self.looks, memory))
         _ = self.switch_mode("chat")
         self._plan_showing(client.state)
+
+    async def _remember(self) -> None:
+        if self._memory is not None and self._memory.is_changed:
+            await asyncio.to_thread(self._memory.save)
 
     async def _run(self, client: ChatClient) -> None:
         """Keep the client running; a fault of our own is logged and told, and the connection is made anew."""
@@ -317,7 +329,7 @@ class ChatApp(App[int]):
         self._is_asking = False
         _ = form.dismiss()
         if not any(isinstance(screen, ChatScreen) for screen in self.screen_stack):
-            self._show_client(client)
+            await self._show_client(client)
 
     async def _client_for(self, event: FirstRunScreen.Filled) -> ChatClient:
         """Return a running client of the account in the form."""

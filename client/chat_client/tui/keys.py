@@ -19,6 +19,11 @@ CHAT_BINDINGS: Final[list[BindingType]] = [
     Binding("ctrl+home,alt+home", "oldest", "Oldest message", priority=True, id="chat-oldest"),
     Binding("ctrl+f", "search", "Search", priority=True, id="chat-search"),
     Binding("ctrl+s", "select", "Choose a message", priority=True, id="chat-select"),
+    Binding("ctrl+up", "edit_last", "Edit your last message", priority=True, id="chat-edit-last"),
+    Binding("alt+p", "mention(-1)", "Previous mention", priority=True, id="chat-previous-mention"),
+    Binding("alt+n", "mention(1)", "Next mention", priority=True, id="chat-next-mention"),
+    Binding("alt+u", "catch_up", "What happened since you left", priority=True, id="chat-catch-up"),
+    Binding("alt+e", "editor", "Write in $EDITOR", priority=True, id="chat-editor"),
     Binding("ctrl+o", "links", "Links on the screen", priority=True, id="chat-links"),
     Binding("ctrl+r", "retry", "Connect now", priority=True, id="chat-retry"),
     Binding("f1", "help", "Help", priority=True, id="chat-help"),
@@ -34,13 +39,13 @@ MESSAGE_BINDINGS: Final[list[BindingType]] = [
     Binding("up,k", "screen.choose(-1)", "Message above", id="message-up"),
     Binding("down,j", "screen.choose(1)", "Message below", id="message-down"),
     Binding("r", "screen.message('reply')", "Reply", id="message-reply"),
-    Binding("e", "screen.message('edit')", "Edit", id="message-edit"),
+    Binding("e", "screen.message('edit')", "Edit, if it is yours", id="message-edit"),
     Binding("d", "screen.message('delete')", "Delete", id="message-delete"),
     Binding("plus", "screen.message('react')", "React", id="message-react"),
     Binding("y", "screen.message('copy')", "Copy", id="message-copy"),
     Binding("i", "screen.message('receipts')", "Who has it", id="message-receipts"),
-    Binding("o", "screen.message('open')", "Open its link", id="message-open"),
-    Binding("enter", "screen.message('enter')", "Go there", id="message-enter"),
+    Binding("o", "screen.message('open')", "Open its first link", id="message-open"),
+    Binding("enter", "screen.message('enter')", "Go to what it answers, show it whole, load a gap", id="message-enter"),
 ]
 
 HINTS: Final = (

@@ -11,6 +11,7 @@ from chat_client.core.completion import complete
 from chat_client.core.config import ClientConfig
 from chat_client.core.state import ClientState
 from chat_client.tui.looks import Looks
+from chat_client.tui.memory import Memory
 from chat_client.tui.panes import banner_row, header_row, member_rows, room_rows, status_row
 from chat_client.tui.screens.doing import Doing
 from chat_client.tui.screens.keyboard import ChatKeys
@@ -28,16 +29,22 @@ COUNTDOWN_S: Final = 0.5
 class ChatScreen(ChatKeys):
     """Everything that is on the screen while one chats."""
 
-    def __init__(self, client: ChatClient, config: ClientConfig, looks: Looks) -> None:
+    def __init__(self, client: ChatClient, config: ClientConfig, looks: Looks, memory: Memory) -> None:
         super().__init__(client, config, looks)
+        self.memory = memory
+        for line in memory.lines:
+            self.composer.remember(line)
         self.doing = Doing(self, client)
         self._state = ClientState()
         self._places: dict[str, Place | None] = {}
         self._notes: dict[str, Notes] = {}
         self._jump: tuple[str, int] | None = None
+        self._is_ready = False
+        """Whether all parts are there; what comes before is shown when they are."""
 
     def on_mount(self) -> None:
         """Show what is known and stand in the composer."""
+        self._is_ready = True
         self.composer.focus()
         self.set_interval(COUNTDOWN_S, self._count_down)
         self.settle_frame()
@@ -47,11 +54,13 @@ class ChatScreen(ChatKeys):
 
     def show_state(self, state: ClientState) -> None:
         """Draw what is different from the state that is on the screen."""
-        if not self.is_mounted:
+        if not self._is_ready:
             return
         if state.current is None:
             state = self._open_first(state)
         before, self._state = self._state, state
+        if state.current is not None:
+            self.memory.open(state.current)
         glyphs = self.looks.glyphs
         self.header.show(header_row(state, glyphs))
         self.status.show(status_row(state, glyphs, self.key("chat-next-unread")))
@@ -66,10 +75,12 @@ class ChatScreen(ChatKeys):
                 self.members.set_rows(member_rows(state, entry, glyphs))
 
     def _open_first(self, state: ClientState) -> ClientState:
-        """Open the most urgent conversation when nothing is open yet."""
-        there = [entry for entry in state.conversations.values() if entry.joined or entry.unread]
-        if there:
-            self.client.open(min(there, key=lambda entry: entry.sort_key).name)
+        """Open, when nothing is open yet, what was open last time, else what is most urgent."""
+        there = {name: entry for name, entry in state.conversations.items() if entry.joined or entry.unread}
+        if self.memory.room in there:
+            self.client.open(self.memory.room)
+        elif there:
+            self.client.open(min(there.values(), key=lambda entry: entry.sort_key).name)
         return self.client.state
 
     def _show_transcript(self, state: ClientState) -> None:
@@ -164,6 +175,7 @@ class ChatScreen(ChatKeys):
             return
         about, self.about = self.about, None
         text = self.composer.take()
+        self.memory.wrote(text)
         self.popup.close()
         if current is not None:
             self.client.set_draft(current, "")
@@ -196,7 +208,8 @@ class ChatScreen(ChatKeys):
     def _offer(self) -> None:
         """Show what could stand at the caret."""
         text, caret = self.composer.text, self.composer.caret
-        if not self.composer.has_focus or not text or not self.composer.selection.is_empty:
+        composer = self.composer
+        if not composer.has_focus or not text or not composer.selection.is_empty or composer.is_recalled:
             self.popup.close()
         else:
             completion = complete(text, caret, self._state)

@@ -1,6 +1,7 @@
 """What can be typed and pressed, from the tables themselves: the live bindings and the table of commands."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -10,6 +11,7 @@ from textual.containers import Vertical
 
 from chat_client.core.commands import COMMANDS
 from chat_client.tui.drawing import Row
+from chat_client.tui.keys import MESSAGE_BINDINGS
 from chat_client.tui.looks import Looks
 from chat_client.tui.screens.base import Dialog
 from chat_client.tui.widgets.rows import Bar, RowList
@@ -17,8 +19,10 @@ from chat_client.tui.widgets.rows import Bar, RowList
 __all__ = ["HelpScreen", "help_rows"]
 
 
-def help_rows(app: App[object], bindings: Iterable[ActiveBinding], *, is_admin: bool) -> list[Row]:
-    """Return keys and what they do, then commands and what they do."""
+def help_rows(
+    app: App[object], bindings: Iterable[ActiveBinding], app_keys: Mapping[str, str], *, is_admin: bool
+) -> list[Row]:
+    """Return keys and what they do, then commands and what they do; ``app_keys`` are the user's own by action."""
     keys: dict[str, list[str]] = {}
     for active in bindings:
         binding = active.binding
@@ -28,17 +32,15 @@ def help_rows(app: App[object], bindings: Iterable[ActiveBinding], *, is_admin: 
             if shown not in known:
                 known.append(shown)
     pairs = [(" or ".join(shown), description) for description, shown in keys.items()]
-    width = max((cell_len(shown) for shown, _ in pairs), default=0)
-    rows = [Row(left=((" Keys", "title"),))]
-    rows += [
-        Row(f"key {shown}", ((f" {shown}{' ' * (width - cell_len(shown))}  ", "strong"), (description, "text")))
-        for shown, description in pairs
+    chosen = [
+        (_shown_keys(app, binding, app_keys), binding.description)
+        for binding in MESSAGE_BINDINGS
+        if isinstance(binding, Binding)
     ]
+    width = max((cell_len(shown) for shown, _ in (*pairs, *chosen)), default=0)
+    rows = [Row(left=((" Keys", "title"),)), *_pair_rows(pairs, width)]
     rows += [Row(), Row(left=((" While a message is chosen (ctrl+s, then up and down)", "title"),))]
-    rows += [
-        Row(f"key {shown}", ((f" {shown}{' ' * (width - cell_len(shown))}  ", "strong"), (description, "text")))
-        for shown, description in _CHOSEN
-    ]
+    rows += _pair_rows(chosen, width)
     commands = [entry for entry in COMMANDS.values() if is_admin or not entry.admin]
     width = min(max(cell_len(entry.usage) for entry in commands), 44)
     rows += [Row(), Row(left=((" Commands", "title"),))]
@@ -51,16 +53,17 @@ def help_rows(app: App[object], bindings: Iterable[ActiveBinding], *, is_admin: 
     return rows
 
 
-_CHOSEN = (
-    ("r", "Reply"),
-    ("e", "Edit, if it is yours"),
-    ("d", "Delete"),
-    ("+", "React"),
-    ("y", "Copy"),
-    ("i", "Who has it"),
-    ("o", "Open its first link"),
-    ("enter", "Go to what it answers, show all of it, load a gap"),
-)
+def _pair_rows(pairs: list[tuple[str, str]], width: int) -> list[Row]:
+    return [
+        Row(f"key {shown}", ((f" {shown}{' ' * (width - cell_len(shown))}  ", "strong"), (description, "text")))
+        for shown, description in pairs
+    ]
+
+
+def _shown_keys(app: App[object], binding: Binding, keys: Mapping[str, str]) -> str:
+    """Return the keys of a binding of a place where the focus is not, the user's own if there are any."""
+    named = keys.get(binding.id or "", binding.key)
+    return " or ".join(app.get_key_display(replace(binding, key=key.strip())) for key in named.split(","))
 
 
 class HelpScreen(Dialog[None]):

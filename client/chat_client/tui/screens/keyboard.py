@@ -1,14 +1,19 @@
 """What the keys of the chat screen do."""
 
+import os
+import subprocess
 import time
 import webbrowser
 from typing import Final
 
 from textual import events, on
+from textual.app import SuspendNotSupported
 
 from chat_client.core.results import Listing, Opened, Row
 from chat_client.core.state import Message
 from chat_client.core.text import Safe, safe_line
+from chat_client.tui.catch_up import catch_up
+from chat_client.tui.editor import edit_text, editor_command
 from chat_client.tui.inline import find_links
 from chat_client.tui.screens.dialogs import ListingScreen, Question
 from chat_client.tui.screens.help import HelpScreen, help_rows
@@ -85,6 +90,16 @@ class ChatKeys(ChatParts):
 
         self.lay_over(SearchScreen(self.client, self.looks), chosen)
 
+    def action_catch_up(self) -> None:
+        """Show what happened since the user left."""
+
+        def chosen(opened: Opened | None) -> None:
+            if opened is not None:
+                self._last_room = self.client.state.current
+                self.doing.start(self.doing.open(opened))
+
+        self.lay_over(ListingScreen(catch_up(self.client.state), self.looks), chosen)
+
     # ---- Moving through the transcript ------------------------------------------------------------------------------
 
     def action_scroll(self, pages: int) -> None:
@@ -111,6 +126,15 @@ class ChatKeys(ChatParts):
     def action_oldest(self) -> None:
         """Go to the oldest line that is loaded."""
         self.transcript.to_start()
+
+    def action_mention(self, step: int) -> None:
+        """Go to the message before or behind this place that names the user."""
+        found = self.transcript.find_mention(step)
+        if found is None:
+            where = "above" if step < 0 else "below"
+            self.app.notify(f"nobody named you {where}, as far as is loaded", markup=False, timeout=2)
+        else:
+            self.transcript.to_seq(found)
 
     def action_select(self) -> None:
         """Begin to choose a message."""
@@ -157,6 +181,15 @@ class ChatKeys(ChatParts):
         else:
             self.transcript.choose_none()
             self.begin_about(kind, message)
+
+    def action_edit_last(self) -> None:
+        """Edit the newest message of the user's own in this conversation."""
+        entry = self.client.state.conversations.get(self.transcript.conversation)
+        for line in reversed(entry.timeline if entry is not None else ()):
+            if isinstance(line, Message) and line.mine and line.seq and not line.deleted:
+                self._write_about("edit", line)
+                return
+        self.app.notify("there is no message of yours to edit", markup=False, timeout=2)
 
     def _command_about(self, what: str, message: Message) -> None:
         if not message.seq:
@@ -206,12 +239,27 @@ class ChatKeys(ChatParts):
         listing = Listing(Safe("Links on the screen"), (Safe("address"),), rows)
         self.lay_over(ListingScreen(listing, self.looks), chosen)
 
+    def action_editor(self) -> None:
+        """Write in the user's editor. Everything else waits meanwhile: the terminal belongs to the editor."""
+        command = editor_command(os.environ)
+        if not command:
+            self.app.notify("set EDITOR to the command of your editor first", severity="warning", markup=False)
+            return
+        try:
+            with self.app.suspend():
+                text = edit_text(command, self.composer.text, self.client.profile.directory)
+        except (OSError, subprocess.CalledProcessError, UnicodeDecodeError, SuspendNotSupported) as error:
+            self.app.notify(f"the editor did not work: {error}", severity="error", markup=False)
+            return
+        self.composer.set_text(text)
+        self.composer.focus()
+
     # ---- The screen -------------------------------------------------------------------------------------------------
 
     def action_help(self) -> None:
         """Show keys and commands."""
         bindings = [*self.active_bindings.values()]
-        rows = help_rows(self.app, bindings, is_admin=self.client.state.is_admin)
+        rows = help_rows(self.app, bindings, self.config.keys, is_admin=self.client.state.is_admin)
         self.lay_over(HelpScreen(rows, self.looks))
 
     def action_rooms(self) -> None:

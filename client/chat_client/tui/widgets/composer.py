@@ -122,7 +122,7 @@ class Composer(TextArea):
         """Go up: in the offers, in the text, or into the history."""
         if self.has_offers:
             self.post_message(self.Moved(-1))
-        elif self.cursor_at_first_line and self._place > 0 and (not self.text or self._is_history()):
+        elif self.cursor_at_first_line and self._place > 0 and (not self.text or self.is_recalled):
             if self._place == len(self._history):
                 self._kept = self.text
             self._recall(self._place - 1)
@@ -133,12 +133,14 @@ class Composer(TextArea):
         """Go down: in the offers, in the text, or back out of the history."""
         if self.has_offers:
             self.post_message(self.Moved(1))
-        elif self.cursor_at_last_line and self._place < len(self._history) and self._is_history():
+        elif self.cursor_at_last_line and self.is_recalled:
             self._recall(self._place + 1)
         else:
             self.action_cursor_down()
 
-    def _is_history(self) -> bool:
+    @property
+    def is_recalled(self) -> bool:
+        """Whether the text is one of the history, as it was sent: arrows go on through the history then."""
         return self._place < len(self._history) and self.text == self._history[self._place]
 
     def _recall(self, place: int) -> None:

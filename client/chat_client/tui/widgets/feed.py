@@ -157,10 +157,10 @@ class Feed:
         return None if index is None else index + 1
 
     def neighbour(self, index: int, step: int) -> int | None:
-        """Return the next message in a direction that can be chosen."""
+        """Return the next entry in a direction that can be chosen: a message, a gap, joins told as one line."""
         index += step
         while 0 < index < len(self.entries):
-            if isinstance(self.entries[index], Message | Gap):
+            if isinstance(self.entries[index], Message | Gap) or self._is_fold(index):
                 return index
             index += step
         return None
@@ -228,16 +228,32 @@ class Feed:
         self, index: int, line: SystemLine, is_broken: bool, day: str, new: int, clock: str, notes: tuple[Note, ...]
     ) -> Surroundings:
         """Fold joins and leaves in a row into the first of them, unless the day or the visit begins between them."""
-        if not self.fold_joins or line.action not in FOLDED:
-            return Surroundings(day=day, new=new, clock=clock, notes=notes)
+        if not self._folds(line):
+            is_selected = key_of(line) == self.selected
+            return Surroundings(day=day, new=new, clock=clock, is_selected=is_selected, notes=notes)
         above = self.entries[index - 1]
-        if not is_broken and isinstance(above, SystemLine) and above.action in FOLDED and not self._has_notes(above):
+        if not is_broken and isinstance(above, SystemLine) and self._folds(above) and not self._has_notes(above):
             return Surroundings(is_folded=not notes, notes=notes, clock=clock)
         counts: dict[str, int] = {}
         for other in self._run(index):
             counts[other.action] = counts.get(other.action, 0) + 1
         fold = tuple(counts.items()) if sum(counts.values()) > 1 else ()
-        return Surroundings(day=day, new=new, clock=clock, fold=fold, notes=notes)
+        is_selected = key_of(line) == self.selected
+        return Surroundings(day=day, new=new, clock=clock, fold=fold, is_selected=is_selected, notes=notes)
+
+    def _folds(self, line: SystemLine) -> bool:
+        return self.fold_joins and line.action in FOLDED and line.message_id not in self.expanded
+
+    def unfold(self, index: int) -> bool:
+        """Tell the joins and leaves one by one that stand folded at ``index``; return whether there are any."""
+        if not self._is_fold(index):
+            return False
+        self.expanded.update([line.message_id for line in self._run(index)])
+        return True
+
+    def _is_fold(self, index: int) -> bool:
+        entry = self.entries[index]
+        return isinstance(entry, SystemLine) and bool(self._around(index, entry).fold)
 
     def _has_notes(self, entry: Entry) -> bool:
         return bool(self._notes) and key_of(entry) in self._notes
@@ -247,7 +263,7 @@ class Feed:
         first_day: Day | None = None
         new_from = self._conversation.new_from if self._conversation is not None else None
         for entry in self.entries[index : index + MAX_FOLD]:
-            if not isinstance(entry, SystemLine) or entry.action not in FOLDED:
+            if not isinstance(entry, SystemLine) or not self._folds(entry):
                 return
             day = _day(time.localtime(entry.timestamp_ms / 1000))
             if first_day is not None and (day != first_day or entry.seq == new_from):

@@ -158,6 +158,9 @@ class Transcript(Reader):
             self.feed.expanded.add(entry.message_id)
             self._settle()
             return True
+        if self.feed.unfold(index):
+            self._settle()
+            return True
         return False
 
     def is_last_row(self, entry: Gap) -> bool:
@@ -170,6 +173,20 @@ class Transcript(Reader):
         indices = dict.fromkeys(drawn.index for drawn in self.viewport.drawn)
         entries = (self.feed.entries[index] for index in indices)
         return [entry for entry in entries if isinstance(entry, Message)]
+
+    def find_mention(self, step: int) -> int | None:
+        """Return the next message in a direction that names the user, by its place in the log."""
+        marked = self.feed.index_of(self.feed.marked) if self.feed.marked else None
+        if marked is None:
+            drawn = self.viewport.drawn
+            marked = (drawn[-1].index + 1 if step < 0 else drawn[0].index - 1) if drawn else 0
+        index = marked + step
+        while 0 < index < len(self.feed):
+            entry = self.feed.entries[index]
+            if isinstance(entry, Message) and entry.mentions_me and entry.seq:
+                return entry.seq
+            index += step
+        return None
 
     # ---- Choosing a message -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,86 @@
+"""What a window remembers over a restart besides what the core keeps: which conversation was open, what was written.
+
+It is for comfort alone: a file that cannot be read or written is no reason to say anything.
+"""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from chat_client.core.accounts import Account
+from chat_client.core.errors import ConfigError
+from chat_client.core.files import read_private, write_private
+from chat_client.core.profile import Profile
+
+__all__ = ["Memory"]
+
+MAX_LINES: Final = 200
+MAX_ACCOUNTS: Final = 32
+
+_log = logging.getLogger(__name__)
+
+
+class _Kept(msgspec.Struct):
+    room: str = ""
+    lines: list[str] = []
+
+
+class _File(msgspec.Struct):
+    version: int = 1
+    accounts: dict[str, _Kept] = {}
+
+
+class Memory:
+    """The memory of one account on this device. :meth:`load` and :meth:`save` block for a disk access."""
+
+    def __init__(self, profile: Profile, account: Account) -> None:
+        self._path: Path = profile.directory / "tui.json"
+        self._key = account.key
+        self.room = ""
+        """The conversation that was open last; empty: none."""
+        self.lines: list[str] = []
+        """What was sent last, oldest first."""
+        self.is_changed = False
+
+    def load(self) -> "Memory":
+        """Take over what is on disk, if anything is."""
+        kept = _read(self._path).accounts.get(self._key, _Kept())
+        self.room, self.lines = kept.room, kept.lines[-MAX_LINES:]
+        return self
+
+    def open(self, room: str) -> None:
+        """Remember which conversation is open."""
+        if room != self.room:
+            self.room, self.is_changed = room, True
+
+    def wrote(self, line: str) -> None:
+        """Remember what was sent."""
+        if not self.lines or self.lines[-1] != line:
+            self.lines = [*self.lines[1 - MAX_LINES :], line]
+            self.is_changed = True
+
+    def save(self) -> None:
+        """Write what changed; what other windows wrote for other accounts stays."""
+        if not self.is_changed:
+            return
+        self.is_changed = False
+        file = _read(self._path)
+        file.accounts.pop(self._key, None)
+        file.accounts[self._key] = _Kept(self.room, self.lines)
+        while len(file.accounts) > MAX_ACCOUNTS:
+            del file.accounts[next(iter(file.accounts))]
+        try:
+            write_private(self._path, msgspec.json.encode(file))
+        except (OSError, ConfigError):
+            _log.warning("%s cannot be written", self._path, exc_info=True)
+
+
+def _read(path: Path) -> _File:
+    try:
+        content = read_private(path)
+        return _File() if content is None else msgspec.json.decode(content, type=_File)
+    except (OSError, ConfigError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _log.warning("%s cannot be read", path, exc_info=True)
+        return _File()
