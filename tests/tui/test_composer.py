@@ -38,7 +38,7 @@ async def test_history(tmp_path: Path) -> None:
         await stage.until(lambda: stage.composer.text == "first")
         stage.press("down", "down")
         await stage.until(lambda: stage.composer.text == "")
-        assert stage.contents("#general")[-2:] == ["first", "/second"]
+        await stage.until(lambda: stage.contents("#general")[-2:] == ["first", "/second"])
 
 
 async def test_offers_are_few_and_closed_by_escape(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_client.tui.widgets.heights import Heights
@@ -22,6 +22,7 @@ def check(heights: Heights, model: list[int]) -> None:
     assert [heights.find(row) for row in range(len(owners))] == owners
 
 
+@settings(deadline=None)
 @given(values, st.data())
 def test_any_changes(start: list[int], data: st.DataObject) -> None:
     """Replacing any part by any other, setting, adding and taking away."""
@@ -39,6 +40,7 @@ def test_any_changes(start: list[int], data: st.DataObject) -> None:
         check(heights, model)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=300, max_size=600), st.integers(0, 299), st.integers(0, 5))
 def test_a_change_far_from_the_end(start: list[int], place: int, removed: int) -> None:
     """A page put before hundreds of entries builds the tree anew, with the same answers."""

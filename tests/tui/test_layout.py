@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -39,6 +39,7 @@ def text_of(laid: Laid) -> list[str]:
     return [strip.text for strip in laid.rows]
 
 
+@settings(deadline=None)
 @given(wild, widths, st.booleans())
 def test_every_row_is_exactly_as_wide_as_asked(content: str, width: int, ascii_only: bool) -> None:
     """Whatever is written, in every width, with everything around it: no row is a cell too long or too short."""
@@ -56,6 +57,7 @@ def test_every_row_is_exactly_as_wide_as_asked(content: str, width: int, ascii_o
     assert not any(character < " " or "\x7f" <= character <= "\x9f" for row in text_of(laid) for character in row)
 
 
+@settings(deadline=None)
 @given(wild.filter(lambda text: text.strip()), widths)
 def test_what_can_be_copied_is_what_was_written(content: str, width: int) -> None:
     """The bodies of the rows, joined as copying does, are the text as it is shown."""
@@ -65,6 +67,7 @@ def test_what_can_be_copied_is_what_was_written(content: str, width: int) -> Non
     assert copied == made.content.replace("\t", "    ")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab cdé你😀\n", max_size=400), st.integers(24, 130))
 def test_the_guess_of_a_height_is_near(content: str, width: int) -> None:
     """Heights that were not laid out yet are within a factor of two, so that the scrollbar tells the truth."""
@@ -115,6 +118,7 @@ def test_markup_and_links() -> None:
     assert find_links("mailto:a@b.example. HTTPS://x.example!") == ["mailto:a@b.example", "HTTPS://x.example"]
 
 
+@settings(deadline=None)
 @given(wild)
 def test_spans_are_ascending_and_disjoint(content: str) -> None:
     """What stands out in a text never overlaps, and a link holds plain ASCII alone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +121,92 @@ def test_an_error_ends_it_with_one_line_and_a_whole_terminal(terminal: Tmux) -> 
     terminal.start_tui("--server", "example.org", "--insecure")
     terminal.sees("--insecure sends in the clear and is only for this machine", "ended=2")
     assert terminal.ask("alternate_on") == "0"
+
+
+def test_a_bell_and_a_notification_while_nobody_looks(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """A mention rings once, in the ways that terminals know, without a word of the message; not while one looks."""
+    guest = people.user("guest")
+    group = people.group(guest)
+    name = people.name("you")
+    terminal.start_as(name, shared_server.address)
+    terminal.sees("connected")
+    terminal.type(f"/join #{group}", "Enter")
+    terminal.sees("Members 2 of 2")
+    raw = terminal.record()
+    say(guest, f"#{group}", f"@{name} while you look", mentions=[name])
+    terminal.sees("while you look")
+    assert b"\x1b]9;" not in raw.read_bytes()
+    terminal.send(b"\x1b[O")
+    say(guest, f"#{group}", f"@{name} secret", mentions=[name])
+    terminal.until(lambda: b"\x1b]777;notify;chat;" in raw.read_bytes(), "no notification")
+    written = raw.read_bytes()
+    told = f"mention in {group}".replace("#", "").encode()
+    assert b"\x07" in written
+    for sequence in (b"\x1b]9;", b"\x1b]777;notify;chat;"):
+        text = written.split(sequence)[1].split(b"\x1b")[0]
+        assert text == b"mention in #" + told.removeprefix(b"mention in "), text
+    terminal.until(lambda: terminal.ask("pane_title").startswith("(1) chat:"), "the title does not count")
+    terminal.send(b"\x1b[I")
+    terminal.until(lambda: terminal.ask("pane_title").startswith("chat:"), "the title counts what was read")
+
+
+def test_links_and_the_clipboard(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """A link is one for the terminal, too; what is copied reaches the terminal's clipboard, exactly."""
+    guest = people.user("guest")
+    group = people.group(guest)
+    terminal.tmux("set-option", "-s", "set-clipboard", "on")
+    terminal.start_as(people.name("you"), shared_server.address)
+    terminal.sees("connected")
+    terminal.type(f"/join #{group}", "Enter")
+    terminal.sees("Members 2 of 2")
+    raw = terminal.record()
+    say(guest, f"#{group}", "see https://a.example/x?y=1, and 你好")
+    terminal.sees("https://a.example/x?y=1")
+    terminal.until(lambda: b";https://a.example/x?y=1\x1b\\" in raw.read_bytes(), "no OSC 8")
+    terminal.type("C-s")
+    terminal.type("y")
+    terminal.until(lambda: terminal.tmux("list-buffers"), "nothing in the clipboard")
+    assert terminal.tmux("show-buffer") == "see https://a.example/x?y=1, and 你好"
+
+
+@pytest.mark.parametrize("setting", ["NO_COLOR=1", "CHAT_CLIENT_ASCII=true"])
+def test_without_colours_and_without_lines(setting: str, terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """Where colours or box drawing are not wanted, there are none, and badges can be read all the same."""
+    guest = people.user("guest")
+    name = people.name("you")
+    terminal.type(f"export {setting}; clear", "Enter")
+    terminal.sees_not("export")
+    raw = terminal.record()
+    terminal.start_as(name, shared_server.address)
+    terminal.sees("connected")
+    terminal.type(f"/create #{name}", "Enter")
+    terminal.sees("This is the beginning of")
+    say(guest, f"@{name}", f"@{name} psst", mentions=[name])
+    terminal.sees("@1", f"1 mention in @{guest.user}")
+    if setting.startswith("NO_COLOR"):
+        colours = re.findall(rb"\x1b\[[0-9;]*38;2;(\d+);(\d+);(\d+)", raw.read_bytes())
+        assert all(len(set(rgb)) == 1 for rgb in colours), "there are colours"
+    else:
+        assert [line for line in terminal.screen.splitlines() if not line.isascii()] == []
+
+
+def test_a_fault_of_its_own_is_one_line_and_a_whole_terminal(terminal: Tmux, tmp_path: Path) -> None:
+    """What should not happen ends with the path of the log, where the whole story is, and a terminal as it was."""
+    script = tmp_path / "faulty.py"
+    script.write_text(
+        "import sys\n"
+        "from chat_client.tui import cli\n"
+        "from chat_client.tui.screens.first_run import FirstRunScreen\n"
+        "def _go(self): raise RuntimeError('on purpose')\n"
+        "FirstRunScreen._go = _go\n"
+        f"sys.exit(cli.main(['--profile', {str(tmp_path / 'profile')!r}]))\n"
+    )
+    terminal.type(f"{sys.executable} {script}; echo ended=$?", "Enter")
+    terminal.sees("Welcome")
+    terminal.type("Enter", "Enter", "Enter")
+    screen = terminal.sees("ended=1").replace("\n", "")
+    assert "chat-tui ended because of a fault of its own (RuntimeError)" in screen
+    assert "chat-tui.log" in screen
+    assert "Traceback" not in screen
+    assert "on purpose" in (tmp_path / "profile" / "chat-tui.log").read_text()
+    assert [terminal.ask(flag) for flag in ("alternate_on", "mouse_any_flag", "cursor_flag")] == ["0", "0", "1"]

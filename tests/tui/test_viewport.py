@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_client.core import events
@@ -128,6 +128,7 @@ def _do(reading: Reading, what: str, number: int) -> None:
             reading.viewport.settle()
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(5, 300), steps)
 def test_whoever_has_scrolled_up_stays_where_they_are(
     size: tuple[int, int], up: int, happened: list[tuple[str, int]]
@@ -145,6 +146,8 @@ def test_whoever_has_scrolled_up_stays_where_they_are(
         reading.check()
         if was_following:
             assert reading.viewport.follows
+        elif place is not None and what in ("edit", "react") and place.key == f"general-{FIRST + number}":
+            continue  # what is read itself became another: nothing of it need be where it was
         elif place is not None and before[0][0] and not before[0][0].startswith("gap"):
             rows = [
                 y for y, (key, row) in enumerate(reading.shown) if key == place.key and row == -min(place.offset, 0)
@@ -152,6 +155,7 @@ def test_whoever_has_scrolled_up_stays_where_they_are(
             assert rows[:1] == [max(place.offset, 0)], (what, before[:3], reading.shown[:3])
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(5, 300))
 def test_the_message_that_is_read_stays_over_a_resize(size: tuple[int, int], other: tuple[int, int], up: int) -> None:
     """The first message on the screen is there after another width and height, and after the way back."""
@@ -166,6 +170,7 @@ def test_the_message_that_is_read_stays_over_a_resize(size: tuple[int, int], oth
         assert place.key in {key for key, _ in reading.shown}
 
 
+@settings(deadline=None)
 @given(sizes, st.lists(st.integers(-80, 80), max_size=12))
 def test_scrolling_back_and_forth_comes_to_the_same_rows(size: tuple[int, int], moves: list[int]) -> None:
     """Going up and the same way down ends on the same rows, off by none, wherever heights were guesses."""

@@ -69,6 +69,16 @@ class Tmux:
         """Wait until this is not on the screen."""
         self.until(lambda: text not in self.screen, f"{text!r} is still on the screen")
 
+    def record(self) -> Path:
+        """Have everything that is written to the terminal from now on go to a file, too."""
+        path = self.folder / "raw"
+        self.tmux("pipe-pane", "-o", f"cat >{shlex.quote(str(path))}")
+        return path
+
+    def send(self, raw: bytes) -> None:
+        """Send bytes as the terminal itself would, like a report that it lost the focus."""
+        self.tmux("send-keys", "-H", *(f"{byte:02x}" for byte in raw))
+
     def resize(self, width: int, height: int) -> None:
         """Give the window another size."""
         self.tmux("resize-window", "-x", str(width), "-y", str(height))

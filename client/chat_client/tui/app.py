@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from rich.segment import Segments
 from rich.text import Text
 from textual import events, on
 from textual.app import App
@@ -96,6 +95,7 @@ class ChatApp(App[int]):
         self._is_asking = False
         self._window_title = ""
         self._is_showing_planned = False
+        self.set_class(config.ascii, "-ascii")
         self._typeahead = TypeAhead(self)
         self._memory: Memory | None = None
 
@@ -148,7 +148,7 @@ class ChatApp(App[int]):
         terminal.restore_title(self)
         name = type(self._exception).__name__ if self._exception is not None else "error"
         line = f"chat-tui ended because of a fault of its own ({name}); nothing written is lost. Log: {self._log_path}"
-        self._exit_renderables.append(Segments(self.console.render(Text(line), self.console.options.update(width=400))))
+        self._exit_renderables.append(Text(line, overflow="fold"))
         self._close_messages_no_wait()
 
     # ---- Keys -------------------------------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ def status_row(state: ClientState, glyphs: Glyphs, unread_key: str) -> Row:
         left = ((f" {_typing(entry.typing)}{glyphs.ellipsis}", "italic"),)
     elif state.queued and state.link.status == "online":
         left = ((f" sending {state.queued}{glyphs.ellipsis}", "dim"),)
-    return Row(left=left, right=_waiting(state, unread_key))
+    return Row(left=left, right=_waiting(state, glyphs, unread_key))
 
 
 def _typing(typing: Iterable[Typist]) -> str:
@@ -203,16 +203,19 @@ def _typing(typing: Iterable[Typist]) -> str:
             return f"{len(users)} people are typing"
 
 
-def _waiting(state: ClientState, unread_key: str) -> tuple[Piece, ...]:
+def _waiting(state: ClientState, glyphs: Glyphs, unread_key: str) -> tuple[Piece, ...]:
     others = [entry for entry in state.conversations.values() if entry.name != state.current and not entry.muted]
     named = [entry for entry in others if entry.mentions]
     if named:
         count = sum(entry.mentions for entry in named)
         where = named[0].name if len(named) == 1 else f"{len(named)} rooms"
-        return (f"{count} mention{'s' if count != 1 else ''} in {where}", "mention"), (f" · {unread_key} ", "dim")
+        return (f"{count} mention{'s' if count != 1 else ''} in {where}", "mention"), (
+            f" {glyphs.dot} {unread_key} ",
+            "dim",
+        )
     count = sum(entry.unread for entry in others)
     if count:
-        return ((f"{count} unread elsewhere · {unread_key} ", "dim"),)
+        return ((f"{count} unread elsewhere {glyphs.dot} {unread_key} ", "dim"),)
     return ()
 
 

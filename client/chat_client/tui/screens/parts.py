@@ -139,8 +139,8 @@ class ChatParts(Screen[None]):
         if self.about is not None:
             kind, message = self.about
             name = "your message" if message.mine else message.sender
-            said = clip(" ".join(message.content.split()), 48)
-            title = f" {'Edit' if kind == 'edit' else 'Reply to'} {name}: {said} · esc cancels "
+            said = clip(" ".join(message.content.split()), 48, self.looks.glyphs.ellipsis)
+            title = f" {'Edit' if kind == 'edit' else 'Reply to'} {name}: {said} {self.looks.glyphs.dot} esc cancels "
         self.frame.border_title = Content(printable(title)) if title else None
         self.frame.set_class(title is not None, "-about")
         entry = self.client.state.conversations.get(self.client.state.current or "")

@@ -45,7 +45,7 @@ class SearchScreen(Dialog[Opened | None]):
 
     def on_mount(self) -> None:
         """Explain."""
-        self._note("Enter searches, then Enter on a line goes there · esc closes")
+        self._note(f"Enter searches, then Enter on a line goes there {self._looks.glyphs.dot} esc closes")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -64,7 +64,7 @@ class SearchScreen(Dialog[Opened | None]):
         self._listing = found
         results = self.query_one(RowList)
         results.set_rows(listing_rows(found))
-        self._note(f"{found.title}{' · ' if found.note else ''}{found.note}")
+        self._note(f" {self._looks.glyphs.dot} ".join(filter(None, (found.title, found.note))))
         if found.rows:
             results.to_first()
             results.focus()

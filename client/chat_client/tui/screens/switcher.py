@@ -93,7 +93,9 @@ class Switcher(Dialog[str | None]):
 
     def on_mount(self) -> None:
         """Show everything."""
-        self.query_one("#switcher-hint", Bar).show(Row(left=((" Enter opens · esc closes", "dim"),)))
+        self.query_one("#switcher-hint", Bar).show(
+            Row(left=((f" Enter opens {self._looks.glyphs.dot} esc closes", "dim"),))
+        )
         self._filter("")
 
     @on(Input.Changed)

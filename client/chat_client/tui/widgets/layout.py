@@ -132,7 +132,8 @@ def lay_out(entry: Message | SystemLine | Gap | Head, around: Surroundings, colu
     rows.begin()
     match entry:
         case Head():
-            rows.line(Row(left=((f" {entry.text}", "dim"),)) if entry.is_start else _dotted(entry.text, looks))
+            is_plain = entry.is_start or not entry.text
+            rows.line(Row(left=((f" {entry.text}", "dim"),)) if is_plain else _dotted(entry.text, looks))
         case Gap():
             rows.line(_dotted(_gap_text(entry), looks))
         case SystemLine():
@@ -206,7 +207,7 @@ def _message(rows: "_Rows", message: Message, around: Surroundings) -> None:
         rows.beside(tuple(pieces))
     if message.status == "failed":
         reason = message.reason or "the server refused it"
-        rows.beside(((f"{glyphs.failed} not sent: {reason} · /retry or /discard", "error"),))
+        rows.beside(((f"{glyphs.failed} not sent: {reason} {glyphs.dot} /retry or /discard", "error"),))
     elif message.status == "pending" and message.reason:
         rows.beside(((f"{glyphs.pending} waits: {message.reason}", "dim"),))
 

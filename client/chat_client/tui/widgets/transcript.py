@@ -68,7 +68,8 @@ class Transcript(Reader):
         if self.follows:
             return strip
         below = f"{self.unread} new" if self.unread and not self._unread_above() else "more below"
-        chip = Segment(f" {self.viewport.looks.glyphs.down} {below} · End ", self.viewport.looks.style("chip"))
+        glyphs = self.viewport.looks.glyphs
+        chip = Segment(f" {glyphs.down} {below} {glyphs.dot} End ", self.viewport.looks.style("chip"))
         size = cell_len(chip.text)
         if size >= width:
             return strip
@@ -80,9 +81,9 @@ class Transcript(Reader):
         above = self._unread_above()
         if not above:
             return strip
-        chip = Segment(
-            f" {self.viewport.looks.glyphs.up} {above} unread above · alt+a ", self.viewport.looks.style("chip")
-        )
+        glyphs = self.viewport.looks.glyphs
+        text = f" {glyphs.up} {above} unread above {glyphs.dot} alt+a "
+        chip = Segment(text, self.viewport.looks.style("chip"))
         size = cell_len(chip.text)
         return strip if size >= width else Strip.join([strip.crop(0, width - size), Strip([chip])])
 
