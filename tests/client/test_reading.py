@@ -200,3 +200,14 @@ def test_what_was_missed_without_a_connection_is_new_in_the_open_conversation() 
     state = arrive(state, message(2))
     state = reduce(state, events.Synced("e", (entry(last_seq=2, cursor=2, read_seq=1, unread=1),)))
     assert ops(state).new_from is None
+
+
+def test_what_has_not_arrived_is_unread_although_this_device_read_further_than_the_server_knows() -> None:
+    """After a restart, with nothing loaded yet, a marker that is ahead of the server's hides nothing that is new."""
+    restored = Conversation(name="#ops", kind="group", role="member", last_seq=4, cursor=4, loaded_from=5, read_seq=4)
+    state = reduce(ClientState(me="me"), events.Restored("me", "Me", "", "e", (restored,), ()))  # type: ignore[arg-type]
+    state = reduce(state, events.ConversationOpened("#ops"))
+    state = reduce(state, events.Synced("e", (entry(last_seq=7, cursor=4, read_seq=2, unread=4, mentions=1),)))
+    assert (ops(state).read_seq, ops(state).unread, ops(state).mentions) == (4, 3, 1)
+    state = arrive(state, message(5), message(6), message(7))
+    assert (ops(state).unread, ops(state).new_from, ops(state).new_count) == (3, 5, 3)

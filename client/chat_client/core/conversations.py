@@ -93,8 +93,8 @@ def from_entry(known: Conversation | None, entry: ConversationEntry | Conversati
         seen = tuple((low, high) for low, high in known.seen if high > entry.read_seq)
         return replace(changed, read_seq=entry.read_seq, unread=entry.unread, mentions=entry.mentions, seen=seen)
     # The user read further on this device than the server knows by now; it will be told.
-    ahead = reading.mark_to(replace(changed, read_seq=entry.read_seq, unread=entry.unread), known.read_seq)
-    return replace(ahead, mentions=min(known.mentions, ahead.unread))
+    behind = replace(changed, read_seq=entry.read_seq, unread=entry.unread, mentions=entry.mentions)
+    return reading.mark_to(behind, known.read_seq)
 
 
 def arrived(conversation: Conversation, event: events.Arrived, me: str) -> Conversation:

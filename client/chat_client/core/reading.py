@@ -68,7 +68,10 @@ def mark_to(conversation: Conversation, seq: int) -> Conversation:
     if conversation.loaded_from > conversation.read_seq + 1 or any(map(_is_unloaded, read)):
         # Not all that was read is loaded (it was read elsewhere): count what is left.
         left = [line for line in conversation.timeline.after(seq) if isinstance(line, Message) and is_unread(line)]
-        unread, mentions = len(left), sum(line.mentions_me for line in left)
+        # What has not arrived yet counts, too: nobody has seen it.
+        missing = conversation.last_seq - max(conversation.cursor, seq)
+        unread = min(len(left) + missing, conversation.unread)
+        mentions = sum(line.mentions_me for line in left) + min(missing, conversation.mentions)
     else:
         own = [line for line in read if isinstance(line, Message) and is_unread(line)]
         unread = max(0, conversation.unread - len(own))
