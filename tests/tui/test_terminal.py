@@ -136,7 +136,8 @@ def test_a_bell_and_a_notification_while_nobody_looks(terminal: Tmux, shared_ser
     say(guest, f"#{group}", f"@{name} while you look", mentions=[name])
     terminal.sees("while you look")
     assert b"\x1b]9;" not in raw.read_bytes()
-    terminal.send(b"\x1b[O")
+    terminal.send(b"\x1b[Oz")
+    terminal.sees("│ z")  # what came before it has been dealt with, too
     say(guest, f"#{group}", f"@{name} secret", mentions=[name])
     terminal.until(lambda: b"\x1b]777;notify;chat;" in raw.read_bytes(), "no notification")
     written = raw.read_bytes()

@@ -80,8 +80,9 @@ async def test_whoever_scrolled_up_is_left_alone(tmp_path: Path) -> None:
     """A message that arrives moves nothing and is told by the chip; End goes there."""
     async with on_stage(tmp_path, long(100)) as stage:
         stage.press("pageup", "pageup")
-        await stage.until(lambda: not stage.chat.transcript.follows)
+        await stage.settles()
         before = transcript(stage)
+        assert not stage.chat.transcript.follows
         stage.arrive("#general", "carol", "news")
         await stage.sees("▼ 1 new · End")
         assert transcript(stage)[:-1] == before[:-1]

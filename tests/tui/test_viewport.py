@@ -63,7 +63,7 @@ class Reading:
 
     def resize(self, width: int, height: int) -> None:
         """The terminal gets another size."""
-        self.viewport.height = height
+        self.viewport.resize(height)
         self.viewport.restyle(Columns.of(width, 5))
         self.viewport.settle()
 

@@ -244,7 +244,7 @@ class Reader(ScrollView, can_focus=True):
         if columns != self.feed.columns:
             self.screen.clear_selection()
             self.viewport.restyle(columns)
-        self.viewport.height = self.size.height
+        self.viewport.resize(self.size.height)
         if self._is_placing:
             self._stand_at_new()
         self._settle()

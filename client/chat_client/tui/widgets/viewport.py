@@ -87,6 +87,11 @@ class Viewport:
         self._offset -= rows
         return True
 
+    def resize(self, height: int) -> None:
+        """Have another height; what is read stays on the screen, also on a lower one."""
+        self.height = height
+        self._offset = min(self._offset, max(height - 1, 0))
+
     def restyle(self, columns: Columns) -> None:
         """Lay everything out anew, for another width or theme; what stood on the first row stays about there."""
         above = max(-self._offset, 0)
