@@ -11,7 +11,7 @@ from textual.containers import Vertical
 
 from chat_client.core.commands import COMMANDS
 from chat_client.tui.drawing import Row
-from chat_client.tui.keys import MESSAGE_BINDINGS
+from chat_client.tui.keys import CHAT_BINDINGS, MESSAGE_BINDINGS
 from chat_client.tui.looks import Looks
 from chat_client.tui.screens.base import Dialog
 from chat_client.tui.widgets.rows import Bar, RowList
@@ -31,7 +31,9 @@ def help_rows(
             known = keys.setdefault(binding.description, [])
             if shown not in known:
                 known.append(shown)
-    pairs = [(" or ".join(shown), description) for description, shown in keys.items()]
+    table = [binding.description for binding in CHAT_BINDINGS if isinstance(binding, Binding)]
+    order = sorted(keys, key=lambda description: table.index(description) if description in table else len(table))
+    pairs = [(" or ".join(keys[description]), description) for description in order]
     chosen = [
         (_shown_keys(app, binding, app_keys), binding.description)
         for binding in MESSAGE_BINDINGS
