@@ -11,7 +11,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo server test check lint types arch fmt bench replay docs screenshot snapshots dist clean
+.PHONY: help install demo join server test check lint types arch fmt bench replay docs screenshot snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,11 +31,14 @@ $(DEV): $(RUN)
 	@$(PIP) install --group dev
 	@touch $@
 
-demo: $(RUN) ## a server on this machine and the TUI in front of it; tells how a second person joins
+demo: $(RUN) ## a server on this machine and the TUI in front of it
 	@$(BIN)/python -m tools.demo
 
-server: $(RUN) ## a server on this machine, in the foreground, with its data in .demo/ (ends with Ctrl-C)
-	@$(BIN)/chat-server --data-dir .demo --insecure --registration open
+join: $(RUN) ## a second person in the running demo, from another terminal
+	@$(BIN)/chat-tui --profile .demo/try/guest
+
+server: $(RUN) ## a server on this machine, in the foreground, with its data in .demo/server (ends with Ctrl-C)
+	@$(BIN)/chat-server --data-dir .demo/server --insecure --registration open
 
 test: $(DEV) ## all tests (TEST=path for some of them, JOBS=0 for one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TEST)

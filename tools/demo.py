@@ -72,18 +72,9 @@ def welcome() -> list[str]:
     """What the guide says."""
     return [
         "Welcome! You are the admin of this server. It runs on this machine only and ends when you leave.",
-        f"A second person joins from another terminal, in the folder of the project:\n```\n{join_command()}\n```",
+        "For a second person, open another terminal in the folder of the project and type `make join`.",
         "A line that begins with / is a command, /help lists them all. /quit leaves.",
     ]
-
-
-def join_command() -> str:
-    """The one command with which a second terminal joins, as short as it is in the folder of the project."""
-    return f"CHAT_DATA_DIR={_shown(FOLDER / GUEST)} {_shown(Path(command('chat-tui')))}"
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def test_demo_leaves_nothing_behind(terminal: tuple[int, int], number: signal.Si
         start_new_session=True,
     )
     try:
-        screen = _read_until(ours, b"CHAT_DATA_DIR", demo)
+        screen = _read_until(ours, b"make join", demo)
         assert b"Lobby" in screen
         family = _family(demo.pid)
         assert len(family) >= 3, "the demo, the server and the TUI"
