@@ -2,13 +2,18 @@
 
 import asyncio
 import os
+import select
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.renderer import print_formatted_text
@@ -40,6 +45,17 @@ _STYLE: Final = Style.from_dict(
 )
 
 
+class _Keyboard(Vt100Input):
+    """Keys that mean the same while lines print above the prompt.
+
+    prompt_toolkit gives the terminal its own line editing back for as long as something prints. Enter that is pressed
+    in that moment would arrive as ctrl-j, which begins a line here and sends nothing.
+    """
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
 class PromptScreen:
     """A terminal. Make it inside of the event loop."""
 
@@ -52,7 +68,13 @@ class PromptScreen:
         self._waiting: list[TextLine] = []
         self._rings = False
         self._printing: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self._typed: asyncio.Queue[str | None] = asyncio.Queue()
+        self._prompting: asyncio.Task[None] | None = None
+        self._question = ""
+        self._secret: asyncio.Future[str | None] | None = None
+        self._place: str | None = None
+        self.interrupt: Callable[[], bool] = lambda: False
+        """Stops what the last line caused; returns whether something did run."""
         self._depth = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
         self._session: PromptSession[str] = PromptSession(
             self._prompt,
@@ -60,12 +82,14 @@ class PromptScreen:
             history=_history(profile),
             completer=CoreCompleter(lambda: client.state),
             complete_while_typing=False,
-            key_bindings=_keys(self._hint),
+            key_bindings=_keys(self._entered, self._cleared),
             prompt_continuation=INDENT,
             style=_STYLE,
             color_depth=self._depth,
             erase_when_done=True,
             reserve_space_for_menu=6,
+            input=_Keyboard(sys.stdin),
+            is_password=Condition(lambda: self._secret is not None),
         )
         self._session.default_buffer.on_text_changed += self._edited
 
@@ -80,6 +104,8 @@ class PromptScreen:
     # ---- Output ----
 
     def _prompt(self) -> FormattedText:
+        if self._secret is not None:
+            return FormattedText([("", self._question)])
         return _formatted(prompt(self._client.state))
 
     def show(self, lines: Sequence[TextLine], *, rings: bool = False) -> None:
@@ -104,61 +130,119 @@ class PromptScreen:
         output.flush()
 
     async def flush(self) -> None:
-        """Return when everything is printed."""
+        """Take the prompt away; returns when everything is printed."""
+        if self._prompting is not None:
+            self.close()
+            await asyncio.gather(self._prompting, return_exceptions=True)
         if self._printing is not None:
             await self._printing
 
     def refresh(self) -> None:
-        """Draw the prompt again, if there is one."""
+        """Draw the prompt again; in another conversation than before, with what was half written there."""
+        state = self._client.state
+        if state.current != self._place:
+            self._place = state.current
+            entry = state.conversations.get(state.current or "")
+            if entry is not None and entry.draft and not self._session.default_buffer.text:
+                self._session.default_buffer.insert_text(entry.draft)
         if self._session.app.is_running:
             self._session.app.invalidate()
-
-    def _hint(self) -> None:
-        self.show([rule("ctrl-d or /quit ends the program; what is not sent yet is kept")])
 
     # ---- Input ----
 
     async def read(self) -> str | None:
-        """Return what was typed, on one line or several; None when the user wants to leave."""
-        await self.flush()
-        if self._is_closed:
-            return None
-        place = self._client.state.current
-        entry = self._client.state.conversations.get(place or "")
+        """Return what was typed, on one line or several; None when the user wants to leave.
+
+        The prompt stays while what was typed is done, so nothing typed meanwhile is lost.
+        """
+        if self._prompting is None:
+            self._take_lines_typed_ahead()
+            self._prompting = asyncio.create_task(self._run())
+        return await self._typed.get()
+
+    def _take_lines_typed_ahead(self) -> None:
+        """Do the lines that were typed before there was a prompt.
+
+        Up to here the terminal edits lines itself and ends them with ctrl-j, which would begin a line in the prompt.
+        It gives out whole lines only; the beginning of one waits for the prompt.
+        """
+        while select.select([sys.stdin], [], [], 0)[0]:
+            data = os.read(sys.stdin.fileno(), 65_536)
+            for line in data.decode(errors="replace").splitlines():
+                self._typed.put_nowait(line)
+            if not data:
+                self._typed.put_nowait(None)  # ctrl-d
+                break
+
+    async def _run(self) -> None:
         try:
-            text = await self._session.prompt_async(default=entry.draft if entry is not None else "")
+            await self._session.prompt_async()
         except (EOFError, KeyboardInterrupt):
-            return None
-        if place is not None and place in self._client.state.conversations:
-            self._client.set_draft(place, "")
+            pass  # ctrl-d, or the signal to end
+        finally:
+            self._typed.put_nowait(None)
+            if self._secret is not None and not self._secret.done():
+                self._secret.set_result(None)
+
+    def _entered(self, buffer: Buffer) -> None:
+        """Hand on what was typed, and begin a new line."""
+        text = buffer.text
+        if self._secret is not None:
+            buffer.reset()
+            if not self._secret.done():
+                self._secret.set_result(text)
+            return
+        if text.strip():
+            buffer.append_to_history()
+        buffer.reset()
+        self._keep_draft("")
         if text.startswith("/"):
             self.show([(*prompt(self._client.state), ("", text.split("\n", 1)[0]))])
-        return text
+        self._typed.put_nowait(text)
+
+    def _cleared(self, buffer: Buffer) -> None:
+        """Clear the line; an empty one stops what runs."""
+        if self._secret is not None and not self._secret.done():
+            self._secret.set_result(None)
+        elif not buffer.text and not self.interrupt():
+            self.show([rule("ctrl-d or /quit ends the program; what is not sent yet is kept")])
+        buffer.reset()
+        self._keep_draft("")
+
+    def _keep_draft(self, text: str) -> None:
+        place = self._client.state.current
+        if place is not None and place in self._client.state.conversations:
+            self._client.set_draft(place, text)
 
     def _edited(self, buffer: Buffer) -> None:
         """Keep the half-written text, and let the others know."""
         place = self._client.state.current
-        if place is None or place not in self._client.state.conversations:
+        if self._secret is not None or place is None:
             return
         text = "" if buffer.text.startswith("/") else buffer.text
-        self._client.set_draft(place, text)
+        self._keep_draft(text)
         if text and self._sends_typing and place[0] in "#@":
             self._client.typing(place)
 
     async def secret(self, question: str) -> str | None:
-        """Ask for something without showing it."""
-        await self.flush()
-        session: PromptSession[str] = PromptSession(question, is_password=True, erase_when_done=True)
+        """Ask for something without showing it; None if the user does not want to."""
+        self._question = question
+        self._secret = asyncio.get_running_loop().create_future()
+        self._session.default_buffer.reset()
+        self.refresh()
         try:
-            return await session.prompt_async()
-        except (EOFError, KeyboardInterrupt):
-            return None
+            return await self._secret
+        finally:
+            self._secret = None
+            self._session.default_buffer.reset()
+            self.refresh()
 
     def close(self) -> None:
         """End the input."""
-        self._is_closed = True
         if self._session.app.is_running:
             self._session.app.exit(exception=EOFError())
+        else:
+            self._typed.put_nowait(None)
 
 
 def _formatted(line: TextLine) -> FormattedText:
@@ -175,7 +259,7 @@ def _history(profile: Profile) -> History:
     return FileHistory(path)
 
 
-def _keys(hint: Callable[[], None]) -> KeyBindings:
+def _keys(entered: Callable[[Buffer], None], cleared: Callable[[Buffer], None]) -> KeyBindings:
     """Enter sends, ctrl-j and alt-enter begin a line, ctrl-c clears."""
     keys = KeyBindings()
 
@@ -185,7 +269,7 @@ def _keys(hint: Callable[[], None]) -> KeyBindings:
         if state is not None and state.current_completion is not None:
             event.current_buffer.complete_state = None  # take what Tab chose, and go on typing
         else:
-            event.current_buffer.validate_and_handle()
+            entered(event.current_buffer)
 
     @keys.add("c-j")
     @keys.add("escape", "enter")
@@ -195,8 +279,6 @@ def _keys(hint: Callable[[], None]) -> KeyBindings:
     @keys.add("c-c")
     @keys.add("<sigint>")
     def _clear(event: KeyPressEvent) -> None:
-        if not event.current_buffer.text:
-            hint()
-        event.current_buffer.reset()
+        cleared(event.current_buffer)
 
     return keys

@@ -51,6 +51,8 @@ class Narrator:
         self._positions = {name: entry.cursor for name, entry in state.conversations.items()}
         self._notice = state.last_notice
         self._link = ""
+        self.quiet = ""
+        """A conversation that is being opened: nothing of it is told until :meth:`visit` shows its end."""
         self._waiting: set[str] = set()
         self._failed: set[str] = set()
 
@@ -97,6 +99,8 @@ class Narrator:
             position = self._positions.get(name, entry.loaded_from - 1)
             self._positions[name] = position
             is_new = entry.unread and entry.last_seq > position
+            if name == self.quiet:
+                continue
             if name == state.current:
                 if is_new:
                     yield rule(f"{entry.unread} new in {safe_line(name)} since you left", "mention")
@@ -112,7 +116,7 @@ class Narrator:
     def _conversation(self, entry: Conversation, known: Conversation | None, state: ClientState, story: Story) -> None:
         position = self._positions.setdefault(entry.name, entry.loaded_from - 1)
         is_open = entry.name == state.current
-        is_told = is_open or not entry.muted
+        is_told = entry.name != self.quiet and (is_open or not entry.muted)
         place = "" if is_open else safe_line(entry.name)
         first = 0
         for line in _changed(entry, known):
@@ -125,7 +129,7 @@ class Narrator:
                 if isinstance(old, Message) and old is not line:
                     story.lines += changed_lines(old, line, self.look, place=place, me=state.me)
         self._positions[entry.name] = max(position, entry.cursor)
-        if is_open and entry.cursor > position:
+        if is_open and is_told and entry.cursor > position:
             story.shown.append(Shown(entry.name, first or position + 1, entry.cursor))
 
     def _new(self, line: Line, entry: Conversation, place: str) -> list[TextLine]:
@@ -157,7 +161,7 @@ class Narrator:
     # ---- Showing on demand ----
 
     def visit(self, entry: Conversation, count: int) -> Story:
-        """Return the end of a conversation that is opened: what is unread, at most 200 lines, and at least ``count``."""
+        """Return the end of a conversation that is opened: what is unread, up to 200 lines, and at least ``count``."""
         lines = entry.timeline.tail(200)
         new_from = entry.new_from
         fresh = sum(1 for line in lines if new_from is not None and line.seq >= new_from)

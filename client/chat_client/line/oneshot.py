@@ -12,6 +12,7 @@ import msgspec
 from chat_client.core.answers import Recipient
 from chat_client.core.config import load_config
 from chat_client.core.errors import RequestError
+from chat_client.core.events import Acked
 from chat_client.core.state import ClientState, Conversation, Message, kind_of
 from chat_client.core.text import safe_line
 from chat_client.line.codes import FAILED, NOT_YET, OK, UNREACHABLE, USAGE, CommandError
@@ -91,15 +92,15 @@ async def _send(arguments: Namespace, conversation: str, text: str) -> int:
             message_id = await client.post(conversation, text, arguments.id)
         except RequestError as error:
             raise CommandError(FAILED, f"nothing was sent: {error.message}") from None
-        message = await acknowledged(client, conversation, message_id, arguments.timeout)
+        ack = await acknowledged(client, conversation, message_id, arguments.timeout)
         if arguments.json:
-            _put_json(_ack(conversation, message))
+            _put_json(_ack(ack))
         if arguments.wait == "stored":
             return OK
-        return await _wait_for_recipients(client, conversation, message, arguments.wait, deadline)
+        return await _wait_for_recipients(client, ack, arguments.wait, deadline)
 
 
-async def acknowledged(client: ScriptClient, conversation: str, message_id: str, timeout_s: float | None) -> Message:
+async def acknowledged(client: ScriptClient, conversation: str, message_id: str, timeout_s: float | None) -> Acked:
     """Wait until a posted message stands in the log, which means: on the server's disk.
 
     Raises:
@@ -113,16 +114,16 @@ async def acknowledged(client: ScriptClient, conversation: str, message_id: str,
 
     def is_settled(state: ClientState) -> bool:
         message = find(state)
-        return message is not None and message.status != "pending"
+        return message_id in client.acks or (message is not None and message.status != "pending")
 
     kept = "the message is queued and goes out with the next run of chat-cli or chat-tui"
     try:
         await client.ready(timeout_s)
     except CommandError as error:
-        if is_settled(client.state):
-            raise AssertionError("a message was sent without a connection") from error
         raise CommandError(error.code, f"{error}: {kept}") from None
     await client.wait_for(is_settled, PATIENCE_S if timeout_s is None else timeout_s)
+    if message_id in client.acks:
+        return client.acks[message_id]
     message = find(client.state)
     if message is None or message.status == "pending":
         why = f" ({message.reason})" if message is not None and message.reason else ""
@@ -131,32 +132,32 @@ async def acknowledged(client: ScriptClient, conversation: str, message_id: str,
     if message.status == "failed":
         await client.discard(message_id)
         raise CommandError(FAILED, f"nothing was sent or kept: {message.reason}")
-    return message
+    # Its ack was lost with a connection; that it stands in the log is as good, but who has it was not told.
+    return Acked(conversation, message_id, message.seq, message.timestamp_ms, "", 0, 0)
 
 
-def _ack(conversation: str, message: Message) -> dict[str, Any]:
+def _ack(ack: Acked) -> dict[str, Any]:
+    is_told = bool(ack.result)
     return {
-        "conversation": conversation,
-        "message_id": message.message_id,
-        "seq": message.seq,
-        "timestamp": message.timestamp_ms,
-        "result": message.result or None,
-        "delivered": message.delivered,
-        "stored": message.stored,
+        "conversation": ack.conversation,
+        "message_id": ack.message_id,
+        "seq": ack.seq,
+        "timestamp": ack.timestamp_ms,
+        "result": ack.result or None,
+        "delivered": ack.delivered if is_told else None,
+        "stored": ack.stored if is_told else None,
     }
 
 
-async def _wait_for_recipients(
-    client: ScriptClient, conversation: str, message: Message, wanted: str, deadline: float
-) -> int:
+async def _wait_for_recipients(client: ScriptClient, ack: Acked, wanted: str, deadline: float) -> int:
     """Ask until all recipients have the message, or have read it."""
     loop = asyncio.get_running_loop()
     missing: list[Recipient] = []
     while True:
         try:
-            recipients = await client.receipts(conversation, message.message_id)
+            recipients = await client.receipts(ack.conversation, ack.message_id)
             if not recipients:
-                raise CommandError(FAILED, f"the message is sent, but nobody else is in {conversation}")
+                raise CommandError(FAILED, f"the message is sent, but nobody else is in {ack.conversation}")
             missing = [recipient for recipient in recipients if recipient.state not in _READ[wanted]]
             if not missing:
                 return OK

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from chat_client.core.config import ClientConfig
 from chat_client.line.printer import Look, TextLine, plain
@@ -31,6 +31,7 @@ class PlainScreen:
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._is_closed = False
+        self.interrupt: Callable[[], bool] = lambda: False
         # A thread that hangs in read() must not hold up the end, hence a daemon and no buffered file.
         threading.Thread(target=self._read, name="chat-input", daemon=True).start()
 

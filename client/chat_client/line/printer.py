@@ -250,7 +250,7 @@ def _wrap(line: Sequence[Fragment], width: int, cells: Callable[[str], int]) -> 
     for style, text in line:
         for word in _WORD.findall(text):
             size = cells(word)
-            if used + size > width and used > len(INDENT):
+            if used + size > width and used > len(INDENT) and (word.isspace() or size <= width - len(INDENT)):
                 done.append(tuple(current))
                 current, used = [("", INDENT)], len(INDENT)
                 if word.isspace():

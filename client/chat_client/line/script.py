@@ -9,10 +9,10 @@ from chat_client.core import events
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.client import ChatClient
 from chat_client.core.errors import ProfileInUse
-from chat_client.core.events import Arrived, Event
+from chat_client.core.events import Acked, Arrived, Event
 from chat_client.core.profile import Profile
 from chat_client.core.sending import Outgoing
-from chat_client.core.state import ClientState, Link
+from chat_client.core.state import ClientState, Link, Message
 from chat_client.core.text import sendable
 from chat_client.line.codes import FAILED, NOT_LOGGED_IN, UNREACHABLE, CommandError
 from chat_protocol.errors import TRANSIENT
@@ -38,6 +38,8 @@ class ScriptClient(ChatClient):
         self.was_synced = False
         self.arrivals: list[Arrived] | None = None
         """Set to a list to have what arrives put there, as the server sent it."""
+        self.acks: dict[str, Acked] = {}
+        """What was acknowledged since the start, by message id."""
         self._waiting: list[tuple[Callable[[ClientState], bool], asyncio.Future[None]]] = []
 
     def apply(
@@ -47,10 +49,31 @@ class ScriptClient(ChatClient):
         super().apply(happened, confirmed, failed)
         if self.arrivals is not None:
             self.arrivals.extend(event for event in happened if isinstance(event, events.Arrived))
+        for event in happened:
+            if isinstance(event, Acked):
+                self._note_ack(event)
         self.was_synced = self.was_synced or self.state.link.synced
         for condition, future in self._waiting:
             if not future.done() and condition(self.state):
                 future.set_result(None)
+
+    def _note_ack(self, ack: Acked) -> None:
+        """Keep an ack; one for a message that was in the log before, by another process, leaves nothing waiting."""
+        self.acks[ack.message_id] = ack
+        entry = self.state.conversations.get(ack.conversation)
+        line = entry.timeline.by_id(ack.message_id) if entry is not None else None
+        if isinstance(line, Message) and line.status == "pending":
+            super().apply([events.MessageDiscarded(ack.conversation, ack.message_id)])
+
+    async def sent(self, timeout_s: float) -> bool:
+        """Wait until everything is acknowledged, edits and reactions too; returns whether it is."""
+        return await self.wait_for(lambda state: not self._queue, timeout_s)
+
+    async def settle(self) -> None:
+        """Before the end: send what is queued, for a few seconds, and tell what was read."""
+        if self.state.link.synced:
+            await self.wait_for(lambda state: not self._queue or not state.link.synced, DRAIN_S)
+            self._tell_reads()
 
     async def wait_for(self, condition: Callable[[ClientState], bool], timeout_s: float | None) -> bool:
         """Wait until the state is so; returns whether it came to be in time. None: for ever."""
@@ -139,10 +162,10 @@ async def connected(
     task = asyncio.create_task(client.run())
     try:
         yield client
-        if client.state.link.synced:
-            await client.wait_for(lambda state: not state.queued or not state.link.synced, DRAIN_S)
+        await client.settle()
     finally:
         client.stop()
+        task.cancel()  # stop() alone does not end an attempt that is about to succeed
         await asyncio.gather(task, return_exceptions=True)
         await client.__aexit__(None, None, None)
 

@@ -68,8 +68,11 @@ class Screen(Protocol):
     def close(self) -> None:
         """End :meth:`read`."""
 
+    interrupt: Callable[[], bool]
+    """Set by who uses the screen: stops what the last line caused, returns whether something did run."""
+
     async def flush(self) -> None:
-        """Return when everything is printed."""
+        """End; returns when everything is printed."""
 
 
 class Talk:
@@ -127,18 +130,23 @@ class Talk:
         finally:
             self._running = None
 
-    def interrupt(self) -> None:
-        """Stop what the last line caused; where a pipe types, everything."""
-        if self._running is not None:
-            self._running.cancel()
+    def interrupt(self) -> bool:
+        """Stop what the last line caused; where a pipe types, everything. Returns whether something did run."""
+        running = self._running
+        if running is not None:
+            running.cancel()
         elif self._screen.is_pipe:
             self._screen.close()
+        return running is not None
 
     async def enter(self, text: str) -> bool:
         """Do what a line means; returns whether to go on."""
         text = text.rstrip()
         if not text:
             return True
+        if self._screen.is_pipe and text.startswith("/"):
+            # A script means the message before, not one that is still on its way.
+            await self.client.sent(JOIN_S)
         try:
             return await self._do(text)
         except RequestError as error:
@@ -183,11 +191,9 @@ class Talk:
     def _overview(self) -> None:
         state = self.client.state
         entries = sorted(state.conversations.values(), key=lambda entry: entry.sort_key)
-        lines: list[TextLine] = [rule("conversations")]
-        for entry in entries:
-            if entry.kind != "group" or entry.role is not None:
-                lines.append((("", f"  {conversation_line(entry, state)}"),))
-        self._screen.show(lines)
+        mine = [entry for entry in entries if entry.kind != "group" or entry.role is not None]
+        lines: list[TextLine] = [(("", f"  {conversation_line(entry, state)}"),) for entry in mine]
+        self._screen.show([rule("conversations"), *lines])
 
     async def _change_password(self) -> None:
         old = await self._screen.secret("Old password: ")
@@ -210,8 +216,10 @@ class Talk:
 
         def is_told(state: ClientState) -> bool:
             gave_up = state.link.status == "refused" or (state.link.status == "offline" and bool(state.link.code))
-            return (name is not None and name in state.conversations) or state.link.synced or gave_up
+            is_known = name is not None and name in state.conversations and not self._screen.is_pipe
+            return is_known or state.link.synced or gave_up
 
+        self._narrator.quiet = name or ""
         await self.client.wait_for(is_told, START_S)
         if name is None:
             self._overview()
@@ -222,15 +230,20 @@ class Talk:
         except (RequestError, ValueError) as error:
             if self._screen.is_pipe:
                 raise CommandError(FAILED, f"nothing was sent: {safe_line(str(error))}") from None
+            self._narrator.quiet = ""
             self._say(safe_line(str(error)), "error")
 
     async def open(self, name: str, seq: int = 0) -> None:
         """Turn to a conversation and show its end, or what stands around ``seq``."""
-        if kind_of(name) == "group":
-            await self.client.wait_for(lambda state: name in state.conversations, JOIN_S)
-        await self._load(name)
-        self.client.open(name)
-        self._print(self._narrator.tell(self.client.state))
+        self._narrator.quiet = name
+        try:
+            if kind_of(name) == "group":
+                await self.client.wait_for(lambda state: name in state.conversations, JOIN_S)
+            await self._load(name)
+            self.client.open(name)
+            self._print(self._narrator.tell(self.client.state))
+        finally:
+            self._narrator.quiet = ""
         entry = self.client.state.conversations[name]
         if seq:
             lines = [*reversed(_some(entry.timeline.before(seq), 5)), *_some(entry.timeline.after(seq - 1), 6)]
@@ -305,7 +318,7 @@ def _names_place(text: str) -> bool:
         return False
 
 
-# ---- Running -----------------------------------------------------------------------------------------------------------
+# ---- Running ------------------------------------------------------------
 
 
 def chat(arguments: Namespace) -> int:
@@ -333,13 +346,14 @@ async def _chat(
         screen = make(client)
         talk = Talk(client, screen, config)
         loop = asyncio.get_running_loop()
+        screen.interrupt = talk.interrupt
         loop.add_signal_handler(signal.SIGINT, talk.interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, screen.close)
         try:
             await _until_end(talk, arguments.conversation)
             if screen.is_pipe:
-                await client.wait_for(lambda state: not state.queued, FAREWELL_S)
+                await client.sent(FAREWELL_S)
                 await talk.tell()
         finally:
             await screen.flush()
