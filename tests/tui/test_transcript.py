@@ -113,6 +113,20 @@ async def test_own_words_bring_the_end_on_the_screen(tmp_path: Path) -> None:
         await stage.sees("✗┃ nope", "✗ not sent: the group is read-only · /retry or /discard")
 
 
+async def test_a_command_leaves_the_reader_at_what_is_new(tmp_path: Path) -> None:
+    """Only words of one's own bring the end on the screen."""
+    async with on_stage(tmp_path, long(200, read_seq=100), size=(100, 24)) as stage:
+        await stage.sees(NEW.format(100), "line 101")
+        stage.type("/open #general")
+        stage.press("enter")
+        await stage.until(lambda: not stage.composer.text)
+        await stage.settles()
+        assert any(NEW.format(100) in row for row in transcript(stage))
+        stage.type("/me nods")
+        stage.press("enter")
+        await stage.sees("…│ *nods*")
+
+
 async def test_messages_of_one_author_are_one_block(tmp_path: Path) -> None:
     """A name is told once in five minutes; a new day has its line; joins and leaves in a row are one line."""
     at = START_MS + 10 * 3_600_000

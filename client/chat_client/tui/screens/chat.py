@@ -183,7 +183,6 @@ class ChatScreen(ChatKeys):
         if about is not None and about[0] == "edit" and current is not None:
             self.doing.start(self.doing.edit(current, about[1], text))
         else:
-            self.transcript.to_end()
             self.doing.start(self.doing.say(text, current, about[1] if about is not None else None))
 
     def give_back(self, text: str, conversation: str | None) -> None:

@@ -116,8 +116,11 @@ class Reader(ScrollView, can_focus=True):
         self._settle()
 
     def update(self, conversation: Conversation) -> None:
-        """Take over what changed. Whoever has scrolled up stays exactly where they are."""
+        """Take over what changed. Whoever has scrolled up stays exactly where they are, until they write something."""
         before = self._conversation
+        if before is not None and len(conversation.timeline.pending) > len(before.timeline.pending):
+            self._is_placing = False
+            self.viewport.follows = True
         self._conversation = conversation
         for splice in self.feed.update(conversation):
             self.viewport.spliced(splice)
