@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from prompt_toolkit.utils import get_cwidth
@@ -105,6 +105,7 @@ def test_hostile_text_is_made_harmless() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("ab 界👍\u0301\n🇩🇪e"), max_size=200), st.integers(16, 60))
+@example(" 界界a界界界", 16)
 def test_wrapping_loses_nothing_and_fits(content: str, width: int) -> None:
     """Lines are at most as wide as the terminal in its own cells, and but for blanks the text is all there."""
     safe = printable(content)

@@ -257,6 +257,8 @@ def _wrap(line: Sequence[Fragment], width: int, cells: Callable[[str], int]) -> 
                     continue  # the line break stands for it
             while used + cells(word) > width:
                 taken = _fitting(word, width - used, cells)
+                if not taken and used <= len(INDENT):
+                    taken = 1  # wider than a line; something has to be taken
                 current.append((style, word[:taken]))
                 done.append(tuple(current))
                 current, used, word = [("", INDENT)], len(INDENT), word[taken:]  # noqa: PLW2901 - the rest of it
@@ -266,11 +268,11 @@ def _wrap(line: Sequence[Fragment], width: int, cells: Callable[[str], int]) -> 
 
 
 def _fitting(word: str, room: int, cells: Callable[[str], int]) -> int:
-    """Return how many characters fit, at least one; marks and joined emoji stay with their base."""
-    taken, used = 1, cells(word[0])
+    """Return how many characters fit; marks and joined emoji stay with their base."""
+    taken = used = 0
     while taken < len(word) and used + cells(word[taken]) <= room:
         used += cells(word[taken])
         taken += 1
-    while 1 < taken < len(word) and (cells(word[taken]) == 0 or word[taken - 1] == "\u200d"):
+    while 0 < taken < len(word) and (cells(word[taken]) == 0 or word[taken - 1] == "\u200d"):
         taken -= 1
     return taken
