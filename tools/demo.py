@@ -22,7 +22,7 @@ from tests.support.wire import Client
 from tools.local_server import ROOT, NoServer, command, end_with_parent, local_server
 
 FOLDER = Path(os.environ.get("CHAT_DEMO_DIR", ROOT / ".demo" / "try"))
-YOU, GUEST, GUIDE = "you", "guest", "guide"
+HOST, GUEST, GUIDE = "host", "guest", "guide"
 GROUP = "lobby"
 
 
@@ -40,7 +40,7 @@ def main() -> int:
     try:
         with local_server(FOLDER / "data", "--name", "Demo", "--rate-limit", "off") as (host, port):
             furnish(host, port, password)
-            for user in (YOU, GUEST):
+            for user in (HOST, GUEST):
                 _log_in(user, f"{host}:{port}", password)
             status = _show()
     except NoServer as error:
@@ -57,7 +57,7 @@ def _leave(number: int, _: FrameType | None) -> None:
 def furnish(host: str, port: int, password: str) -> None:
     """Make the three accounts, and a group in which the guide tells what there is to do."""
     with _connected(host, port) as you, _connected(host, port) as guide, _connected(host, port) as guest:
-        you.register(YOU, password, display_name="You")  # the first one: the admin
+        you.register(HOST, password, display_name="Host")  # the first one: the admin
         guide.register(GUIDE, password, display_name="Guide")
         guest.register(GUEST, password, display_name="Guest")
         you.request("create_group", group=GROUP, title="Lobby")
@@ -72,7 +72,7 @@ def welcome() -> list[str]:
     """What the guide says."""
     return [
         "Welcome! You are the admin of this server. It runs on this machine only and ends when you leave.",
-        "For a second person, open another terminal in the folder of the project and type `make join`.",
+        "A second person joins from another terminal, in the folder of the project:\n```\nmake join\n```",
         "A line that begins with / is a command, /help lists them all. /quit leaves.",
     ]
 
@@ -94,7 +94,7 @@ def _log_in(user: str, address: str, password: str) -> None:
 
 def _show() -> int:
     """Run the TUI in this terminal until it ends; its exit status."""
-    environment = os.environ | {"CHAT_DATA_DIR": str(FOLDER / YOU)}
+    environment = os.environ | {"CHAT_DATA_DIR": str(FOLDER / HOST)}
     tui = subprocess.Popen([command("chat-tui")], env=environment, preexec_fn=end_with_parent)  # noqa: PLW1509 - one thread
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the TUI
     try:
