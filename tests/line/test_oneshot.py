@@ -125,7 +125,7 @@ def test_tail_follows_and_is_terminated_cleanly(person: Register, tmp_path: Path
     """With -f what comes is printed at once, also from conversations that did not exist before; SIGTERM ends with 0."""
     alice, bob = person("alice"), person("bob")
     cursor_file = str(tmp_path / "cursor")
-    following = bob.start("tail", "-f", "--json", "--cursor-file", cursor_file)
+    following = bob.start("tail", "-f", "-n", "0", "--json", "--cursor-file", cursor_file)
     until_true(Path(cursor_file).exists, "tail did not start")
     for number in range(3):
         alice.run("send", f"@{bob.name}", f"{number}")
@@ -141,7 +141,7 @@ def test_tail_of_a_reader_that_went_away(person: Register, tmp_path: Path) -> No
     """A broken pipe ends it without a word, and the line that nobody took comes again."""
     alice, bob = person("alice"), person("bob")
     cursor_file = str(tmp_path / "cursor")
-    following = bob.start("tail", "-f", "--json", "--cursor-file", cursor_file)
+    following = bob.start("tail", "-f", "-n", "0", "--json", "--cursor-file", cursor_file)
     until_true(Path(cursor_file).exists, "tail did not start")
     assert following.stdout is not None
     assert following.stderr is not None

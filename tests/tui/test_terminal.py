@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_draft_survives_being_killed(terminal: Tmux, shared_server: Shared, pe
     database = next(terminal.folder.glob("profile/*/slot-1/chat.sqlite3"))
 
     def kept() -> bool:
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
             return any("half a thought" in line for line in connection.iterdump())
 
     terminal.until(kept, "the draft is not on disk")

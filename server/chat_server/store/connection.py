@@ -87,7 +87,7 @@ def open_writer(path: Path, synchronous: Pragma = FULL) -> sqlite3.Connection:
     """
     with translating():
         connection = sqlite3.connect(
-            path, _BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
+            path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
         )
         return _prepared(connection, path, (*_EVERY, *_WRITER, synchronous))
 
@@ -101,7 +101,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     with translating():
         connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro",
-            _BUSY_S,
+            timeout=_BUSY_S,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=_STATEMENTS,
