@@ -217,7 +217,7 @@ async def test_search_goes_to_the_line(tmp_path: Path, shared_server: Shared, pe
         stage.press("enter")
         await stage.until(lambda: "the needle 20" in stage.text, "nothing found")
         stage.press("enter")
-        await stage.until(lambda: "Find:" not in stage.text)
+        await stage.until(lambda: stage.app.screen is stage.chat)
         await stage.sees("the needle 20", "hay 19", "hay 21")
         assert any("→" in row and "the needle 20" in row for row in stage.chat.transcript.rows)
         stage.press("end")

@@ -1,14 +1,18 @@
 """Commands about messages."""
 
+import time
+
+from chat_client.core.answers import SearchPage
 from chat_client.core.client import ChatClient
 from chat_client.core.errors import RequestError
+from chat_client.core.query import Query, parse_query
 from chat_client.core.results import Listing, Opened, Result, Row, Told
 from chat_client.core.state import Message
 from chat_client.core.table import Argument, Arguments, command
 from chat_client.core.text import Safe, safe_line
-from chat_client.core.wording import expand_emoji, split_words
+from chat_client.core.wording import expand_emoji
 
-__all__: list[str] = []
+__all__ = ["search_note"]
 
 WHICH = Argument("message", "message", required=False)
 TEXT = Argument("text", "text", rest=True)
@@ -103,20 +107,13 @@ async def _discard(client: ChatClient, conversation: str | None, arguments: Argu
 @command(
     "search",
     Argument("query", "text", rest=True),
-    summary="Find messages; in:#group, from:@user and a quoted phrase narrow it.",
+    summary="Find messages; in:#group from:@user before:DATE after:DATE has:link and a quoted phrase narrow it.",
     topic="messages",
     aliases=("find",),
 )
 async def _search(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
-    words, where, sender = [], None, None
-    for word in split_words(arguments["query"]):
-        if word.startswith("in:"):
-            where = word[3:] if word[3:4] in ("#", "@", "!") else f"#{word[3:]}"
-        elif word.startswith("from:"):
-            sender = word[5:].removeprefix("@")
-        else:
-            words.append(f'"{word}"' if " " in word else word)
-    page = await client.search(" ".join(words), conversation=where, sender=sender)
+    query = parse_query(arguments["query"], time.time_ns() // 1_000_000)
+    page = await client.find(query)
     rows = tuple(
         Row(
             (safe_line(hit.conversation), hit.message.sender_name, Safe(hit.snippet.replace("\n", " "))),
@@ -125,11 +122,17 @@ async def _search(client: ChatClient, conversation: str | None, arguments: Argum
         )
         for hit in page.hits
     )
-    note = "only what this device holds was searched: there is no connection" if page.local else ""
-    if not rows:
-        note = note or "nothing was found"
     title = safe_line(f"{len(rows)}{'+' if page.before else ''} found: {arguments['query']}")
-    return Listing(title, (Safe("where"), Safe("who"), Safe("text")), rows, Safe(note))
+    return Listing(title, (Safe("where"), Safe("who"), Safe("text")), rows, Safe(search_note(page, query)))
+
+
+def search_note(page: SearchPage, query: Query) -> str:
+    """Return what the user has to know about where was searched; empty: everywhere."""
+    if page.local and query.text:
+        return "only what this device holds was searched: there is no connection"
+    if page.local:
+        return "only what this device holds was searched: the server looks for words, add one"
+    return "" if page.hits else "nothing was found"
 
 
 @command(

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from chat_client.core import text
+from chat_client.core.query import Query
 from chat_client.core.state import Conversation, Person, kind_of
 from chat_client.core.text import Safe, safe_line
 from chat_protocol.packets import (
@@ -32,6 +33,7 @@ __all__ = [
     "Page",
     "Saved",
     "clear_logs",
+    "find",
     "load",
     "page_before",
     "put_conversations",
@@ -304,14 +306,27 @@ def search(
     limit: int,
 ) -> list[LogEvent]:
     """Return the newest messages that hold all of ``words`` (case does not matter), before a time if one is given."""
-    conditions = ["text IS NOT NULL", *("instr(text, ?) > 0" for _ in words)]
-    values: list[object] = [word.casefold() for word in words]
-    for condition, value in (("conversation = ?", conversation), ("sender = ?", sender), ("timestamp < ?", before_ms)):
+    return find(connection, Query(tuple(words), conversation, sender), before_ms, limit)
+
+
+def find(connection: sqlite3.Connection, query: Query, before_ms: int | None, limit: int) -> list[LogEvent]:
+    """Return the newest messages that fit a query; ``before_ms`` is where the page before ended."""
+    conditions = ["text IS NOT NULL", *("instr(text, ?) > 0" for _ in query.words)]
+    values: list[object] = [word.casefold() for word in query.words]
+    if query.has_link:
+        conditions.append("(instr(text, 'http://') > 0 OR instr(text, 'https://') > 0)")
+    for condition, value in (
+        ("conversation = ?", query.conversation),
+        ("sender = ?", query.sender),
+        ("timestamp < ?", before_ms),
+        ("timestamp < ?", query.until_ms),
+        ("timestamp >= ?", query.since_ms),
+    ):
         if value is not None:
             conditions.append(condition)
             values.append(value)
-    query = f"SELECT body FROM event WHERE {' AND '.join(conditions)} ORDER BY timestamp DESC LIMIT ?"  # noqa: S608
-    return [_decoder.decode(body) for (body,) in connection.execute(query, (*values, limit))]
+    command = f"SELECT body FROM event WHERE {' AND '.join(conditions)} ORDER BY timestamp DESC LIMIT ?"  # noqa: S608
+    return [_decoder.decode(body) for (body,) in connection.execute(command, (*values, limit))]
 
 
 def snippet(content: str, words: Sequence[str], width: int = 80) -> Safe:

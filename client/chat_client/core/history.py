@@ -11,6 +11,7 @@ from chat_client.core.database import Database, Work
 from chat_client.core.engine import Engine
 from chat_client.core.errors import RequestError
 from chat_client.core.lines import line_of
+from chat_client.core.query import Query
 from chat_client.core.state import Conversation, Gap, Member, Message
 from chat_client.core.text import printable
 from chat_protocol import packets
@@ -23,6 +24,8 @@ PAGE: Final = 200
 AROUND: Final = 25
 MAX_CACHED: Final = 5_000
 """How far back :meth:`Histories.load_around` goes through the cache before it makes an island instead."""
+SEARCH_PAGES: Final = 20
+"""Pages of 100 hits that one search looks through for what the server cannot narrow down."""
 
 
 class Histories(Engine):
@@ -174,34 +177,56 @@ class Histories(Engine):
         before: int | None = None,
         limit: int = 50,
     ) -> SearchPage:
-        """Find messages, newest first; without a connection, in what this device holds."""
-        if not query.split():
+        """Find messages that hold all words, newest first; ``before`` is that of the page before."""
+        words = tuple(query.split())
+        if not words:
             raise RequestError("bad_query", "there is nothing to search for: give one word or more")
-        try:
-            answer = await self._ok(
-                packets.Search,
-                query=query,
-                conversation=UNSET if conversation is None else conversation,
-                sender=UNSET if sender is None else sender.removeprefix("@"),
-                before=UNSET if before is None else before,
-                limit=min(limit, 100),
-            )
-        except RequestError as error:
-            if error.code not in ("offline", "connection_lost", "timeout"):
-                raise
-            return await self._search_here(query.split(), conversation, sender, before, limit)
-        hits = tuple(
+        name = None if sender is None else sender.removeprefix("@")
+        return await self.find(Query(words, conversation, name), before=before, limit=limit)
+
+    async def find(self, query: Query, *, before: int | None = None, limit: int = 50) -> SearchPage:
+        """Find messages, newest first; without a connection, or without a word to look for, on this device alone.
+
+        What the server cannot narrow down (dates, links) is narrowed here, over at most :data:`SEARCH_PAGES` of its
+        pages; :attr:`SearchPage.before` goes on from there.
+        """
+        if not query.text:
+            return await self._search_here(query, before, limit)
+        hits: list[Hit] = []
+        for _ in range(SEARCH_PAGES if query.is_narrow else 1):
+            try:
+                found, before = await self._search_page(query, before, 100 if query.is_narrow else limit)
+            except RequestError as error:
+                if error.code not in ("offline", "connection_lost", "timeout"):
+                    raise
+                return await self._search_here(query, None, limit)
+            hits += [hit for hit in found if query.fits(hit.message.timestamp_ms, hit.message.content)]
+            is_past = bool(found) and found[-1].message.timestamp_ms < (query.since_ms or 0)
+            if before is None or is_past:
+                return SearchPage(tuple(hits), None)
+            if len(hits) >= limit:
+                break
+        return SearchPage(tuple(hits), before)
+
+    async def _search_page(self, query: Query, before: int | None, limit: int) -> tuple[list[Hit], int | None]:
+        answer = await self._ok(
+            packets.Search,
+            query=query.text,
+            conversation=UNSET if query.conversation is None else query.conversation,
+            sender=UNSET if query.sender is None else query.sender,
+            before=UNSET if before is None else before,
+            limit=min(limit, 100),
+        )
+        hits = [
             Hit(hit.event.conversation, line, printable(hit.snippet))
             for hit in answer.hits or ()
             if isinstance(line := line_of(hit.event, self.state.me), Message)
-        )
-        return SearchPage(hits, answer.next if isinstance(answer.next, int) else None)
+        ]
+        return hits, answer.next if isinstance(answer.next, int) else None
 
-    async def _search_here(
-        self, words: list[str], conversation: str | None, sender: str | None, before: int | None, limit: int
-    ) -> SearchPage:
-        name = None if sender is None else sender.removeprefix("@")
-        found = await self._read(lambda connection: cache.search(connection, words, conversation, name, before, limit))
+    async def _search_here(self, query: Query, before: int | None, limit: int) -> SearchPage:
+        words = query.words
+        found = await self._read(lambda connection: cache.find(connection, query, before, limit))
         hits = tuple(
             Hit(event.conversation, line, cache.snippet(line.content, words))
             for event in found
