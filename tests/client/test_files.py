@@ -120,15 +120,31 @@ def test_settings(tmp_path: Path) -> None:
     path.write_text('theme = "nord"\nmouse = false\nnotify = "all"\n[keys]\nquit = "ctrl+d"\n')
     config = load_config(path, {"CHAT_CLIENT_NOTIFY": "none", "CHAT_CLIENT_ASCII": "true"})
     assert config == ClientConfig(theme="nord", mouse=False, notify="none", ascii=True, keys={"quit": "ctrl+d"})
-    path.write_text("mose = false")
-    with pytest.raises(ConfigError, match="did you mean mouse"):
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "reason"),
+    [("mose = false", 1, "did you mean mouse"), ("\n\nmouse = [1]", 3, "mouse"), ("theme = ''\nmouse =", 2, "cannot"),
+     ('theme = ""\n"notify" = "loud"', 2, "notify"), ("[kes]\na = 1", 1, "did you mean keys")],
+)  # fmt: skip
+def test_a_mistake_in_the_settings_is_told_with_its_line(content: str, line: int, reason: str, tmp_path: Path) -> None:
+    """What is wrong is told with file and line, so that an editor can go there."""
+    path = tmp_path / "client.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
         load_config(path, {})
-    path.write_text("mouse = [1]")
-    with pytest.raises(ConfigError, match="mouse"):
-        load_config(path, {})
-    path.write_text("mouse =")
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_config(path, {})
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert reason in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """Two wrong lines and a wrong variable are three lines of the message."""
+    path = tmp_path / "client.toml"
+    path.write_text("mose = 1\ntyping = 3\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {"CHAT_CLIENT_MOUSE": "perhaps"})
+    assert [line.split(" ")[0] for line in str(caught.value).splitlines()] == [
+        f"{path}:1:", f"{path}:2:", "CHAT_CLIENT_MOUSE:"]  # fmt: skip
 
 
 def test_slots_exclude_each_other(tmp_path: Path) -> None:

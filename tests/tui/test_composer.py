@@ -10,6 +10,7 @@ import pytest
 from textual.events import Paste
 
 from chat_client.core import events
+from chat_client.core.config import ClientConfig
 from chat_client.tui.editor import edit_text, editor_command
 from chat_protocol import packets
 from tests.tui.stage import START_MS, entry, message, on_stage, online, plain
@@ -236,3 +237,65 @@ async def test_writing_in_an_editor(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     async with on_stage(tmp_path / "profile") as stage:
         stage.press("alt+e")
         await stage.until(lambda: any("set EDITOR" in toast.message for toast in stage.app._notifications))
+
+
+async def test_up_edits_the_last_message_and_then_goes_into_the_history(tmp_path: Path) -> None:
+    """Up in an empty line edits what one said last; up again leaves that and recalls lines; down comes back."""
+    async with on_stage(tmp_path) as stage:
+        stage.arrive("#general", "ada", "my own words")
+        stage.composer.remember("/join #ops")
+        stage.press("up")
+        await stage.sees("Edit your message: my own words")
+        stage.press("up")
+        await stage.until(lambda: stage.composer.text == "/join #ops")
+        assert stage.chat.about is None
+        stage.press("down")
+        await stage.until(lambda: stage.composer.text == "")
+
+
+async def test_up_in_a_changed_edit_stays_in_it(tmp_path: Path) -> None:
+    """What was changed is not thrown away by an arrow."""
+    async with on_stage(tmp_path) as stage:
+        stage.arrive("#general", "ada", "my own words")
+        stage.press("up")
+        await stage.sees("Edit your message")
+        stage.type("!")
+        stage.press("up", "up")
+        await stage.settles()
+        assert stage.composer.text == "my own words!"
+
+
+async def test_up_can_be_for_the_history_alone(tmp_path: Path) -> None:
+    """With up_edits = false it is as in a shell."""
+    async with on_stage(tmp_path, config=ClientConfig(up_edits=False)) as stage:
+        stage.arrive("#general", "ada", "my own words")
+        stage.composer.remember("said before")
+        stage.press("up")
+        await stage.until(lambda: stage.composer.text == "said before")
+        assert stage.chat.about is None
+
+
+async def test_more_than_a_message_holds_is_pasted_in_part_or_not(tmp_path: Path) -> None:
+    """A megabyte is asked about, with what would be left out; the composer never holds what cannot be sent."""
+    async with on_stage(tmp_path) as stage:
+        for answer, expected in (("escape", 0), ("enter", 0), ("left", 8_000)):
+            stage.app.post_message(Paste("0123456789" * 100_000))
+            await stage.sees("1,000,000 characters; a message holds 8,000")
+            stage.press(*([answer, "enter"] if answer == "left" else [answer]))
+            await stage.until(lambda: stage.app.screen is stage.chat)
+            await stage.settles()
+            assert len(stage.composer.text) == expected
+
+
+async def test_joins_can_be_hidden(tmp_path: Path) -> None:
+    """With hide_joins nothing is drawn for whoever comes and goes; the day lines and the new line stay."""
+    joined = [
+        packets.SystemMessage("#general", 4 + number, f"s{number}", "server", "", START_MS + 600_000, action="joined",
+                              subject=f"guest{number}", content=f"guest{number} joined")
+        for number in range(3)
+    ]  # fmt: skip
+    async with on_stage(tmp_path, config=ClientConfig(hide_joins=True)) as stage:
+        stage.happen(events.Arrived("#general", tuple(joined)))
+        stage.arrive("#general", "bob", "after all of them")
+        await stage.sees("after all of them", "line 3")
+        assert "joined" not in stage.text

@@ -51,8 +51,9 @@ async def test_sending_and_receiving(tmp_path: Path, shared_server: Shared, peop
     async with live(tmp_path, known(shared_server.address, name)) as stage:
         await stage.sees("─ 3 new ─", "missed 2", "hello to the screen")
         assert stage.state.current == group, "another conversation than the one that was open last"
-        stage.press("up", "up")
-        await stage.until(lambda: stage.composer.text == "hello from the screen", "what was written is forgotten")
+        stage.press("up", "up", "up")
+        await stage.settles()
+        assert stage.composer.text == "hello from the screen", "what was written is forgotten"
         await stage.until(lambda: stage.state.unread == 0)
 
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Final
 
 from rich.text import Text
 from textual import events, on
-from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.app import App, ScreenStackError
+from textual.binding import BindingType
 
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.addresses import ServerLink
@@ -23,6 +23,7 @@ from chat_client.core.state import ClientState, Notice
 from chat_client.core.text import safe_line
 from chat_client.tui import terminal
 from chat_client.tui.drawing import clip
+from chat_client.tui.keys import GENERAL_BINDINGS
 from chat_client.tui.looks import DARK, LIGHT, Looks
 from chat_client.tui.memory import Memory
 from chat_client.tui.palette import ChatCommands
@@ -54,10 +55,7 @@ class ChatApp(App[int]):
     TITLE: str | None = "chat"
     CSS_PATH: ClassVar[Any] = "chat.tcss"
     COMMANDS: ClassVar[set[Any]] = {ChatCommands}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "Quit", priority=True, id="app-quit"),
-        Binding("ctrl+p", "command_palette", "Commands", priority=True, id="app-palette"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = GENERAL_BINDINGS
 
     def __init__(
         self,
@@ -161,8 +159,13 @@ class ChatApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Deal with what happens, keys in their order."""
         is_typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
-        if not is_typed or (self.screen_stack and not self._exit and self._typeahead.lets_through(event)):
+        if not is_typed:
             await super().on_event(event)
+        elif self.screen_stack and not self._exit and self._typeahead.lets_through(event):
+            try:
+                await super().on_event(event)
+            except ScreenStackError:
+                _log.info("a key came while the program was ending")
 
     # ---- Looks ------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import logging
 import os
 import sys
@@ -17,6 +18,8 @@ __all__ = ["main"]
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
+EXIT_CONFIG: Final = 78
+"""A mistake in the settings."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,8 +31,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the full-screen client and return its exit status: 0 ended by the user, 1 a failure, 2 a wrong call."""
-    options = _parser().parse_args(arguments)
+    """Run the full-screen client and return its exit status.
+
+    0: ended by the user; 1: a failure; 2: a wrong call; 78: a mistake in the settings; 129, 143: ended by a signal.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["config"]:
+        return _config(given[1:])
+    options = _parser().parse_args(given)
     try:
         return _run(options)
     except KeyboardInterrupt:
@@ -40,8 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="chat-tui",
         description="Chat in the terminal, on the whole screen.",
-        epilog="Without options it starts with the account used last, or asks. A password is never an option: it is"
-        " asked for, or read from a file that only you can read (--password-file or CHAT_PASSWORD_FILE).",
+        epilog="Without options it starts with the accounts of this device, or asks. A password is never an option: it"
+        " is asked for, or read from a file that only you can read (--password-file or CHAT_PASSWORD_FILE)."
+        " chat-tui config --help tells about the file of settings.",
     )
     parser.add_argument("--server", metavar="HOST:PORT", help="the server: host:port, or a chat:// link")
     who = parser.add_mutually_exclusive_group()
@@ -50,8 +60,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--password-file", metavar="FILE", help="where the password is, for a device that has none yet")
     parser.add_argument("--profile", "--data-dir", metavar="DIR", help="where this client keeps its files")
     parser.add_argument("--insecure", action="store_true", help="no TLS; only to a server on this machine")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
     parser.add_argument("--version", action="version", version=f"chat-tui {_version()}")
     return parser
+
+
+def _config(arguments: Sequence[str]) -> int:
+    """Do what ``chat-tui config`` says."""
+    parser = _Parser(prog="chat-tui config", description="The file of settings.")
+    parser.add_argument("what", choices=["init", "check", "path"], help="write one, look for mistakes, say where it is")
+    parser.add_argument("--force", action="store_true", help="with init: write over a file that is there")
+    parser.add_argument("--print", action="store_true", dest="only_print", help="with init: print it instead")
+    options = parser.parse_args(arguments)
+    from chat_client.core.errors import ConfigError
+    from chat_client.tui.settings import run
+
+    try:
+        return run(options.what, force=options.force, only_print=options.only_print)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG if options.what == "check" else EXIT_FAILURE
 
 
 def _version() -> str:
@@ -62,14 +90,18 @@ def _version() -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from chat_client.core.config import load_config
     from chat_client.core.errors import ConfigError
     from chat_client.core.profile import Profile
+    from chat_client.tui.settings import check, suited
     from chat_client.tui.start import decide, password_from
 
     profile = Profile(Path(options.profile)) if options.profile else Profile.default()
     try:
-        config = load_config()
+        config = suited(check(), os.environ, ascii_only=options.ascii)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIG
+    try:
         start = decide(
             profile,
             config,
@@ -81,6 +113,8 @@ def _run(options: argparse.Namespace) -> int:
         )
         if options.new_user and start.account is None:
             raise ConfigError("--new-user needs --server and --password-file")
+        if os.environ.get("TERM") in ("dumb", "unknown"):
+            raise ConfigError("this terminal cannot place its cursor (TERM=dumb): use chat-cli here")
         if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
             raise ConfigError(
                 "the screen needs a terminal on standard input and standard error: use chat-cli in scripts"
@@ -93,6 +127,8 @@ def _run(options: argparse.Namespace) -> int:
 
     from chat_client.tui.app import ChatApp
 
+    if isinstance(sys.__stderr__, io.TextIOWrapper):
+        sys.__stderr__.reconfigure(errors="replace")  # a sign that the terminal does not have must not end the program
     app = ChatApp(profile, config, start, insecure=options.insecure, log_path=log_path)
     return asyncio.run(_show(app, mouse=config.mouse))
 

@@ -4,7 +4,13 @@ from typing import Final
 
 from textual.binding import Binding, BindingType
 
-__all__ = ["CHAT_BINDINGS", "HINTS", "MESSAGE_BINDINGS", "MESSAGE_HINTS"]
+__all__ = ["CHAT_BINDINGS", "GENERAL_BINDINGS", "HINTS", "MESSAGE_BINDINGS", "MESSAGE_HINTS"]
+
+GENERAL_BINDINGS: Final[list[BindingType]] = [
+    Binding("ctrl+q", "quit", "Quit", priority=True, id="app-quit"),
+    Binding("ctrl+p", "command_palette", "Commands", priority=True, id="app-palette"),
+    Binding("ctrl+z", "suspend_process", "To the background (fg comes back)", priority=True, id="app-suspend"),
+]
 
 CHAT_BINDINGS: Final[list[BindingType]] = [
     Binding("alt+a", "next_unread", "Next unread", priority=True, id="chat-next-unread"),

@@ -228,6 +228,16 @@ class ChatScreen(ChatKeys):
         self.popup.was_moved = True
         self.popup.action_step(event.step)
 
+    @on(Composer.BackWanted)
+    def _back_wanted(self) -> None:
+        """Edit the last message, or go into the history; from an edit that changed nothing, too."""
+        if self.about is not None and self.about[0] == "edit":
+            self.drop_about()
+            self.composer.set_text("")
+            self.composer.recall()
+        elif self.about is not None or not self.config.up_edits or not self.edit_last():
+            self.composer.recall()
+
     @on(RowList.Chosen, "#popup")
     def _take_offer(self) -> None:
         completion = self.popup.completion

@@ -21,6 +21,7 @@ from chat_client.tui.screens.parts import ChatParts
 from chat_client.tui.screens.search import SearchScreen
 from chat_client.tui.screens.switcher import Switcher
 from chat_client.tui.widgets.composer import Composer
+from chat_protocol.limits import MAX_CONTENT_CHARS
 
 __all__ = ["ChatKeys"]
 
@@ -184,12 +185,17 @@ class ChatKeys(ChatParts):
 
     def action_edit_last(self) -> None:
         """Edit the newest message of the user's own in this conversation."""
+        if not self.edit_last():
+            self.app.notify("there is no message of yours to edit", markup=False, timeout=2)
+
+    def edit_last(self) -> bool:
+        """Begin to edit the newest message of one's own; return whether there is one."""
         entry = self.client.state.conversations.get(self.transcript.conversation)
         for line in reversed(entry.timeline if entry is not None else ()):
             if isinstance(line, Message) and line.mine and line.seq and not line.deleted:
                 self._write_about("edit", line)
-                return
-        self.app.notify("there is no message of yours to edit", markup=False, timeout=2)
+                return True
+        return False
 
     def _command_about(self, what: str, message: Message) -> None:
         if not message.seq:
@@ -316,14 +322,20 @@ class ChatKeys(ChatParts):
     @on(Composer.LongPaste)
     def _long_paste(self, event: Composer.LongPaste) -> None:
         """Ask whether so much was meant."""
-        lines = event.text.count("\n") + 1
+        lines, size = event.text.count("\n") + 1, len(event.text)
+        fits = event.text[:MAX_CONTENT_CHARS]
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.composer.insert(event.text)
+                self.composer.insert(fits)
 
-        text = f"{lines} lines, {len(event.text)} characters"
-        self.lay_over(Question("Paste all of this?", text, "Paste"), answered)
+        text = f"{lines:,} lines, {size:,} characters"
+        if len(fits) == size:
+            question = Question("Paste all of this?", text, "Paste")
+        else:
+            text += f"; a message holds {MAX_CONTENT_CHARS:,}, the rest would be left out"
+            question = Question("Paste the beginning of this?", text, "Paste the beginning", careful=True)
+        self.lay_over(question, answered)
 
     def on_key(self, event: events.Key) -> None:
         """Type into the composer whatever is typed elsewhere and means nothing there."""

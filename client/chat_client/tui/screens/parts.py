@@ -53,7 +53,7 @@ class ChatParts(Screen[None]):
         self.banner = Bar(looks, id="banner", hides=True, role="banner")
         self.rooms = RowList(looks, id="rooms")
         self.transcript = MessageTranscript(looks, id="transcript")
-        self.transcript.set_clock(config.time_format, fold_joins=config.fold_joins)
+        self.transcript.set_clock(config.time_format, fold_joins=config.fold_joins, hide_joins=config.hide_joins)
         self.members = RowList(looks, id="members")
         self.status = Bar(looks, id="status")
         self.frame = Vertical(id="compose-frame")
@@ -118,6 +118,7 @@ class ChatParts(Screen[None]):
         self.about = (kind, message)
         if kind == "edit":
             self.composer.set_text(message.content)
+            self.composer.offered = self.composer.text
         self.composer.focus()
         self.settle_frame()
 
@@ -127,6 +128,7 @@ class ChatParts(Screen[None]):
         if about is None:
             return False
         self.about = None
+        self.composer.offered = ""
         entry = self.client.state.conversations.get(self.client.state.current or "")
         if about[0] == "edit":
             self.composer.set_text(entry.draft if entry is not None else "")

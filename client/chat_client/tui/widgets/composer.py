@@ -39,6 +39,7 @@ class Composer(TextArea):
         Binding("tab", "complete", "Complete", show=False, priority=True, id="composer-complete"),
         Binding("up", "up", "History", show=False, id="composer-up"),
         Binding("down", "down", "History", show=False, id="composer-down"),
+        Binding("ctrl+underscore", "undo", "Undo", show=False, id="composer-undo"),
     ]
 
     class Sent(Message):
@@ -54,6 +55,9 @@ class Composer(TextArea):
             super().__init__()
             self.step = step
 
+    class BackWanted(Message):
+        """The user pressed up in an empty line, or in one that was filled in for them and is untouched."""
+
     class LongPaste(Message):
         """So much was pasted that it may be a mistake."""
 
@@ -66,6 +70,8 @@ class Composer(TextArea):
         self.highlight_cursor_line = False
         self.has_offers = False
         """Whether arrows move through offers instead of the text."""
+        self.offered = ""
+        """What was filled in for the user to change; up passes by it as long as it is untouched."""
         self._history: list[str] = []
         self._place = 0
         self._kept = ""
@@ -122,12 +128,19 @@ class Composer(TextArea):
         """Go up: in the offers, in the text, or into the history."""
         if self.has_offers:
             self.post_message(self.Moved(-1))
-        elif self.cursor_at_first_line and self._place > 0 and (not self.text or self.is_recalled):
+        elif self.cursor_at_first_line and self.is_recalled:
+            self.recall()
+        elif self.cursor_at_first_line and self.text == self.offered:
+            self.post_message(self.BackWanted())
+        else:
+            self.action_cursor_up()
+
+    def recall(self) -> None:
+        """Go one step back in the history."""
+        if self._place > 0:
             if self._place == len(self._history):
                 self._kept = self.text
             self._recall(self._place - 1)
-        else:
-            self.action_cursor_up()
 
     def action_down(self) -> None:
         """Go down: in the offers, in the text, or back out of the history."""

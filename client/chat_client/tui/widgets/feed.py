@@ -50,6 +50,7 @@ class Feed:
         self.heights = Heights([1])
         self.columns = Columns.of(80, 5)
         self.fold_joins = True
+        self.hide_joins = False
         self.selected: str | None = None
         self.marked: str | None = None
         self.expanded: set[str] = set()
@@ -231,6 +232,8 @@ class Feed:
         if not self._folds(line):
             is_selected = key_of(line) == self.selected
             return Surroundings(day=day, new=new, clock=clock, is_selected=is_selected, notes=notes)
+        if self.hide_joins and not day and not new:
+            return Surroundings(is_folded=not notes, notes=notes, clock=clock)
         above = self.entries[index - 1]
         if not is_broken and isinstance(above, SystemLine) and self._folds(above) and not self._has_notes(above):
             return Surroundings(is_folded=not notes, notes=notes, clock=clock)
@@ -242,7 +245,7 @@ class Feed:
         return Surroundings(day=day, new=new, clock=clock, fold=fold, is_selected=is_selected, notes=notes)
 
     def _folds(self, line: SystemLine) -> bool:
-        return self.fold_joins and line.action in FOLDED and line.message_id not in self.expanded
+        return (self.fold_joins or self.hide_joins) and line.action in FOLDED and line.message_id not in self.expanded
 
     def unfold(self, index: int) -> bool:
         """Tell the joins and leaves one by one that stand folded at ``index``; return whether there are any."""

@@ -131,10 +131,11 @@ class Reader(ScrollView, can_focus=True):
             self._stand_at_new()
         self._settle()
 
-    def set_clock(self, time_format: str, *, fold_joins: bool) -> None:
-        """Say how times are shown (strftime) and whether joins and leaves in a row are one line."""
+    def set_clock(self, time_format: str, *, fold_joins: bool, hide_joins: bool = False) -> None:
+        """Say how times are shown (strftime), and whether joins and leaves in a row are one line, or none."""
         self.feed.time_format = time_format
         self.feed.fold_joins = fold_joins
+        self.feed.hide_joins = hide_joins
 
     def set_looks(self, looks: Looks) -> None:
         """Draw with another theme."""
