@@ -349,6 +349,12 @@ class Stats(Request, frozen=True, gc=False, tag="stats"):
     reset: bool = False
 
 
+class Trace(Request, frozen=True, gc=False, tag="trace"):
+    """The way of one message through the server: times and recipients, not its content (admin)."""
+
+    target: MessageId
+
+
 class AdminDisableUser(Request, frozen=True, gc=False, tag="admin_disable_user"):
     """Lock an account out, or let it in again (admin)."""
 
@@ -425,6 +431,7 @@ ClientPacket = (
     | Logout
     | CreateInvite
     | Stats
+    | Trace
     | AdminDisableUser
     | AdminResetPassword
     | AdminSetRoles
@@ -727,6 +734,7 @@ class Ok(Packet, frozen=True, tag="ok"):
     devices: list[DeviceInfo] | UnsetType = UNSET
     invite: str | UnsetType = UNSET
     stats: dict[str, Any] | UnsetType = UNSET
+    trace: dict[str, Any] | UnsetType = UNSET
     password: str | UnsetType = UNSET
     sessions: list[SessionInfo] | UnsetType = UNSET
     audit: list[AuditEntry] | UnsetType = UNSET

@@ -19,7 +19,6 @@ from chat_protocol import packets
 from chat_protocol.errors import COUNTED, ErrorCode
 from chat_protocol.frames import encode_frame
 from chat_protocol.packets import ClientPacket, Error
-from chat_server.dispatch import reports
 from chat_server.dispatch.bounds import Bounds
 from chat_server.dispatch.completion import Completion
 from chat_server.dispatch.connections import Connections
@@ -28,10 +27,12 @@ from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.outbound import Outbound
 from chat_server.dispatch.peer import News, Peer
 from chat_server.dispatch.pools import Pool, Ticket
+from chat_server.dispatch.reports import Reports
 from chat_server.dispatch.ring import Ring
 from chat_server.dispatch.statistics import Statistics
 from chat_server.dispatch.synchroniser import Synchroniser
-from chat_server.dispatch.writer import Job, Writer
+from chat_server.dispatch.traces import Traces
+from chat_server.dispatch.writer import Committed, Job, Writer
 from chat_server.routing import effects, posting
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Directory
@@ -39,7 +40,7 @@ from chat_server.routing.effects import RETRY_AFTER_MS, Effect
 from chat_server.routing.lanes import LANE_OF, Lane
 from chat_server.routing.rates import Rates
 from chat_server.routing.router import decide
-from chat_server.store.base import Reach, Reader, Snapshot, Standing, Store
+from chat_server.store.base import Reader, Snapshot, Standing, Store
 
 _log = structlog.get_logger("router")
 
@@ -82,12 +83,16 @@ class Dispatcher(threading.Thread):
             self._read_page,
             self._answer_error,
         )
+        self._traces = Traces()
         self.writer = Writer(store, self.inbox, bounds.retry_delays_s, self._count_write_retry)
-        self.writer.commit_s = self._count_commit
+        self._reports = Reports(
+            context, self._connections, self._delivery, self._synchroniser, self.statistics, self._traces, self.writer
+        )
         self.readers: Pool[Reader] = Pool("reader", readers, store.reader, self.inbox)
         self.hashers: Pool[None] = Pool("hashing", hashers, lambda: None, self.inbox)
         self._rates = Rates(bounds.messages_per_s, bounds.burst) if bounds.messages_per_s else None
         self._jobs: list[tuple[Lane, int, Job]] = []
+        self._completed: list[Committed] = []
         self._inflight = 0
         self._drain_until: float | None = None
         self._now = monotonic()
@@ -134,6 +139,18 @@ class Dispatcher(threading.Thread):
             self.writer.push(jobs)
         self._delivery.flush()
         self._outbound.flush()
+        if self._completed:
+            self._count_completed()
+
+    def _count_completed(self) -> None:
+        """All that follows from these commits is with the I/O threads now."""
+        handed_at = monotonic()
+        for committed in self._completed:
+            self.statistics.count_commit(
+                (job.queued_at for job in committed.jobs), committed.began_at, committed.ended_at, handed_at
+            )
+            self._traces.add(committed, handed_at)
+        self._completed.clear()
 
     def _take_other(self, news: News, subject: Any, detail: Any) -> None:
         match news:
@@ -253,12 +270,15 @@ class Dispatcher(threading.Thread):
             case effects.HangUp(packet):
                 self._connections.hang_up(peer, packet)
             case effects.Report(re, reset):
-                self._report(peer, re, reset)
+                self._outbound.packet(peer, packets.Ok(re=re, stats=self._reports.stats(self._inflight)))
+                if reset:
+                    self.statistics.reset(self._context.now_ms)
             case effects.TellReceipts():
-                self._tell_receipts(peer, effect)
+                self._hold(peer, self._reports.receipts(effect))
+            case effects.TellTrace():
+                self._hold(peer, self._reports.trace(effect))
             case effects.ListSessions(re):
-                found = reports.sessions(self._context.directory, self._connections)
-                self._outbound.packet(peer, packets.Ok(re=re, sessions=found))
+                self._outbound.packet(peer, packets.Ok(re=re, sessions=self._reports.sessions()))
 
     def _commit(self, peer: Peer | None, commit: effects.Commit) -> None:
         job = Job(peer, commit, self._now)
@@ -346,7 +366,9 @@ class Dispatcher(threading.Thread):
 
     # ---- commits that are done
 
-    def _take_committed(self, jobs: list[Job]) -> None:
+    def _take_committed(self, committed: Committed) -> None:
+        jobs = committed.jobs
+        self._completed.append(committed)
         self._inflight -= len(jobs)
         for job in jobs:
             self._completion.complete(job)
@@ -354,7 +376,6 @@ class Dispatcher(threading.Thread):
             if peer is not None:
                 peer.inflight -= 1
                 self._go_on(peer, job)
-        self.statistics.queued.add(self._now - jobs[0].queued_at, len(jobs))
 
     def _go_on(self, peer: Peer, job: Job) -> None:
         """What follows a commit for the one who asked; if they went meanwhile, for the others only."""
@@ -376,35 +397,6 @@ class Dispatcher(threading.Thread):
                 job.peer.inflight -= 1
                 if job.peer.held is not None and job.peer.inflight == 0:
                     self._look_up(job.peer)
-
-    # ---- what is asked about the server itself
-
-    def _report(self, peer: Peer, re: int, reset: bool) -> None:
-        report = reports.route_statistics(
-            self.statistics,
-            self._context.directory,
-            self._connections,
-            self._delivery.ring,
-            self.writer.depths(),
-            self._inflight,
-        )
-        self._outbound.packet(peer, packets.Ok(re=re, stats=report))
-        if reset:
-            self.statistics.reset(self._context.now_ms)
-
-    def _tell_receipts(self, peer: Peer, effect: effects.TellReceipts) -> None:
-        users = list(effect.users)
-        conversation = effect.conversation
-
-        def answer(reached: list[Reach]) -> list[Effect]:
-            recipients = self._synchroniser.recipients(conversation, effect.seq, reached, self._connections.online)
-            return [effects.Reply(packets.Ok(re=effect.re, recipients=recipients))]
-
-        self._hold(peer, effects.Ask(effect.re, lambda reader: reader.reach(conversation.id, users), answer))
-
-    def _count_commit(self, seconds: float, jobs: int) -> None:
-        self.statistics.commit.add(seconds)
-        self.statistics.commit_jobs += jobs
 
     def _count_write_retry(self) -> None:
         self.statistics.retried_writes += 1

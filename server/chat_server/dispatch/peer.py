@@ -29,19 +29,27 @@ class Lag(Struct):
 
 
 class Peer:
-    """One connection. These fields belong to the router thread; ``net`` adds its own in a subclass."""
+    """One connection. These fields belong to the router thread; ``net`` adds its own in a subclass.
+
+    Some belong to the I/O thread, and the router reads them for reports only: there a value of a moment ago will do.
+    """
 
     __slots__ = (
         "fetching",
         "held",
         "inflight",
+        "is_blocked",
         "is_gone",
         "lagging",
+        "last_heard",
         "live",
         "outlet",
         "received",
+        "retries",
+        "retry_at",
         "routed",
         "session",
+        "unsent_bytes",
         "waiting",
     )
 
@@ -65,6 +73,15 @@ class Peer:
         self.routed = 0
         """Packets taken up so far; read by the I/O thread, which stops reading a connection that is far ahead."""
         self.is_gone = False
+        self.last_heard = 0.0
+        """When bytes came last, by the monotonic clock. The I/O thread's, like all that follows."""
+        self.unsent_bytes = 0
+        """What the socket did not take; then ``is_blocked``."""
+        self.is_blocked = False
+        self.retries = 0
+        """How often sending was tried again since the socket took a byte."""
+        self.retry_at = 0.0
+        """When it is tried next, while ``is_blocked``."""
 
 
 # ---- router → I/O thread -------------------------------------------------------------------------------------------
@@ -134,7 +151,7 @@ class News(IntEnum):
     PACKETS = 0
     """(PACKETS, peer, [packet or error, …])"""
     COMMITTED = 1
-    """(COMMITTED, jobs, outcomes)"""
+    """(COMMITTED, committed, None)"""
     FAILED = 2
     """(FAILED, jobs, snapshot)"""
     ANSWER = 3

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 _BOUNDS_MS: Final = tuple(0.05 * 1.25**power for power in range(60))
@@ -55,7 +56,7 @@ class Histogram:
 
 
 class Statistics:
-    """Everything that is counted. The router thread, but for ``commit`` and ``retried_writes`` (the writer's)."""
+    """Everything that is counted. The router thread, but for ``retried_writes`` (the writer's)."""
 
     def __init__(self, now_ms: int) -> None:
         self.reset(now_ms)
@@ -76,6 +77,7 @@ class Statistics:
         self.queued = Histogram()
         self.commit = Histogram()
         self.commit_jobs = 0
+        self.fan_out = Histogram()
         self.route = Histogram()
 
     def count_message(self, kind: str, result: str, sender: int, stored: int) -> None:
@@ -84,6 +86,20 @@ class Statistics:
         self.by_result[result] += 1
         self.talkers[sender] += 1
         self.stored_offline += stored
+
+    def count_commit(self, queued_at: Iterable[float], began_at: float, ended_at: float, handed_at: float) -> None:
+        """A commit is done and all that follows from it is with the I/O threads.
+
+        ``queued_at`` tells when each of its jobs was taken up; all times are of one clock, in seconds.
+        """
+        jobs = 0
+        for at, times in Counter(queued_at).items():  # all that one turn of the router took up has the same time
+            self.queued.add(began_at - at, times)
+            self.route.add(handed_at - at, times)
+            jobs += times
+        self.commit.add(ended_at - began_at)
+        self.commit_jobs += jobs
+        self.fan_out.add(handed_at - ended_at)
 
     def report(self) -> dict[str, Any]:
         """The counts as ``stats`` tells them; queue depths and connections are added by who knows them."""
@@ -98,9 +114,11 @@ class Statistics:
             "stored_offline": self.stored_offline,
             "slow_consumers": self.slow_consumers,
             "lagged": self.lagged,
+            "jobs_per_commit": round(self.commit_jobs / self.commit.count, 1) if self.commit.count else 0.0,
             "latency": {
                 "queued": self.queued.summary(),
                 "commit": self.commit.summary(),
+                "fan_out": self.fan_out.summary(),
                 "route": self.route.summary(),
             },
         }

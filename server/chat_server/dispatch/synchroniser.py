@@ -167,9 +167,12 @@ class Synchroniser:
     # ---- receipts
 
     def recipients(
-        self, conversation: Conversation, seq: int, reached: list[Reach], online: Online
+        self, conversation: Conversation, seq: int, reached: list[Reach], online: Online, now: float
     ) -> list[packets.Recipient]:
-        """How far the event at ``seq`` got at each user: what the store knows, and what connections told since."""
+        """How far the event at ``seq`` got at each user: what the store knows, and what connections told since.
+
+        ``now`` is of the monotonic clock, in seconds.
+        """
         users = self._context.directory.users
         by_user = self._delivery.audience(conversation).by_user
         found: list[packets.Recipient] = []
@@ -187,8 +190,21 @@ class Synchroniser:
             elif reach.user in by_user or any(
                 peer.lagging[conversation.id].position >= seq for peer in peers if conversation.id in peer.lagging
             ):
-                found.append(packets.Recipient(name, "sent", None, 1))
+                found.append(_waiting(name, "sent", peers, now))
             else:
-                reason = "connected, catching up" if peers else "offline"
-                found.append(packets.Recipient(name, "stored", None, 0, reason))
+                found.append(_waiting(name, "stored", peers, now))
         return found
+
+
+def _waiting(name: str, state: str, peers: list[Peer], now: float) -> packets.Recipient:
+    """Why somebody has not got an event: nobody is there, or the connection that takes the least holds it up."""
+    blocked = [peer for peer in peers if peer.is_blocked]
+    if not peers:
+        return packets.Recipient(name, state, None, 0, "offline")
+    if not blocked:
+        attempts, reason = (1, UNSET) if state == "sent" else (0, "connected, catching up")
+        return packets.Recipient(name, state, None, attempts, reason)
+    worst = max(blocked, key=lambda peer: peer.retries)
+    reason = f"the connection takes nothing: {worst.unsent_bytes} bytes wait"
+    wait_ms = max(0, int((worst.retry_at - now) * 1000))
+    return packets.Recipient(name, state, None, worst.retries + 1, reason, wait_ms)

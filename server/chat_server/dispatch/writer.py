@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, Final
 
 import structlog
+from msgspec import Struct
 
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import News, Peer
@@ -31,12 +32,15 @@ is.
 class Job:
     """A commit on its way: the writes go to the store, the rest is done by the router thread afterwards."""
 
-    __slots__ = ("commit", "outcomes", "peer", "queued_at", "writes")
+    __slots__ = ("commit", "heard_at", "outcomes", "peer", "queued_at", "writes")
 
     def __init__(self, peer: Peer | None, commit: Commit, queued_at: float) -> None:
         self.peer = peer
         self.commit = commit
+        self.heard_at = queued_at if peer is None else peer.last_heard
+        """When the request came in, about: the connection may have sent more since."""
         self.queued_at = queued_at
+        """When the router took it up."""
         steps = commit.steps
         self.writes: list[Write]
         if len(steps) == 1 and steps[0].__class__ is Log:
@@ -48,6 +52,23 @@ class Job:
                 if not isinstance(step, (Begin, End, Changed))
             ]
         self.outcomes: list[Outcome | None] = []
+
+
+class Committed(Struct, frozen=True, gc=False):
+    """Jobs that are on stable storage, with the times of their commit by the monotonic clock."""
+
+    jobs: list[Job]
+    began_at: float
+    ended_at: float
+    attempts: int
+
+
+class Retry(Struct, frozen=True, gc=False):
+    """A commit that is to be tried again."""
+
+    attempts: int
+    at: float
+    reason: str
 
 
 class Writer(threading.Thread):
@@ -71,8 +92,9 @@ class Writer(threading.Thread):
         self._changed = threading.Condition(threading.Lock())
         self._is_stopping = False
         self._is_failed = False
-        self.commit_s: Callable[[float, int], None] = lambda seconds, jobs: None
-        """Told how long each commit took and how many jobs it held; called on the writer thread."""
+        self._attempts = 0
+        self.retry: Retry | None = None
+        """What is tried again now; any thread may read it."""
 
     def push(self, jobs: list[tuple[Lane, int, Job]]) -> None:
         """Queue jobs as (lane, flow, job). Never blocks for long; the router thread."""
@@ -129,7 +151,8 @@ class Writer(threading.Thread):
         writes: list[Write] = []
         for job in jobs:
             writes += job.writes
-        started = monotonic()
+        began_at = monotonic()
+        self._attempts = 0
         try:
             outcomes = self._try(writes)
         except BadWrite as error:
@@ -139,13 +162,13 @@ class Writer(threading.Thread):
             self._is_failed = True
             self._fail(jobs)
             return
-        self.commit_s(monotonic() - started, len(jobs))
+        ended_at = monotonic()
         at = 0
         for job in jobs:
             end = at + len(job.writes)
             job.outcomes = outcomes[at:end]
             at = end
-        self._inbox.put([(News.COMMITTED, jobs, None)])
+        self._inbox.put([(News.COMMITTED, Committed(jobs, began_at, ended_at, self._attempts), None)])
 
     def _commit_without(self, jobs: list[Job], error: BadWrite) -> None:
         """One job holds what can never be stored, a fault of the server: its neighbours do not fail with it."""
@@ -163,14 +186,18 @@ class Writer(threading.Thread):
         if not writes:
             return []
         for delay_s in (*self._retry_delays_s, None):
+            self._attempts += 1
             try:
                 return self._store.commit(writes)
-            except StoreUnavailable:
+            except StoreUnavailable as error:
                 if delay_s is None:
                     return None
                 self._on_retry()
+                self.retry = Retry(self._attempts, monotonic() + delay_s, str(error))
                 with self._changed:
                     self._changed.wait_for(lambda: self._is_stopping, delay_s)
+            finally:
+                self.retry = None
         return None
 
     def _fail(self, jobs: list[Job]) -> None:

@@ -26,22 +26,17 @@ class Channel(Peer):
         "close_at",
         "connection",
         "frame_since",
-        "is_blocked",
         "is_closing",
         "is_open",
         "is_paused",
         "is_special",
-        "last_heard",
         "opened_at",
         "out",
-        "retries",
-        "retry_at",
         "sock",
         "taken",
         "tells_drained",
         "tls",
         "unsent",
-        "unsent_bytes",
         "was_pinged",
     )
 
@@ -62,9 +57,7 @@ class Channel(Peer):
         self.out: list[bytes] = []
         """What is to be sent at the end of this turn."""
         self.unsent: deque[memoryview] = deque()
-        """What the socket did not take; then ``is_blocked``."""
-        self.unsent_bytes = 0
-        self.is_blocked = False
+        """What the socket did not take, of ``unsent_bytes`` in all."""
         self.is_special = False
         """Look closer before pushing: it is blocked, behind, or gets something of its own in this delivery."""
         self.behind: set[int] = set()
@@ -86,8 +79,6 @@ class Channel(Peer):
         self.was_pinged = False
         self.frame_since = 0.0
         """When the frame began that is not whole yet; 0 if there is none."""
-        self.retries = 0
-        self.retry_at = 0.0
 
     def settle(self) -> None:
         """Recompute ``is_special``."""

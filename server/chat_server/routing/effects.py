@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 from chat_protocol.errors import TRANSIENT, ErrorCode
 from chat_protocol.packets import Error, Packet
 from chat_server.routing.directory import Conversation, Stay
-from chat_server.store.base import Append, Reader, Write
+from chat_server.store.base import Append, Located, Reader, Write
 
 RETRY_AFTER_MS = 1_000
 """What a transient refusal advises where nothing better is known."""
@@ -168,6 +168,16 @@ class TellReceipts(Struct, frozen=True):
     users: tuple[int, ...]
 
 
+class TellTrace(Struct, frozen=True):
+    """Answer ``trace``: the way of a message, and how far it got at each of ``users``."""
+
+    re: int
+    message_id: str
+    conversation: Conversation
+    target: Located
+    users: tuple[int, ...]
+
+
 class ListSessions(Struct, frozen=True):
     """Answer ``admin_sessions``."""
 
@@ -190,6 +200,7 @@ Effect = (
     | HangUp
     | Report
     | TellReceipts
+    | TellTrace
     | ListSessions
 )
 

@@ -26,6 +26,7 @@ from chat_server.routing.effects import (
     Tell,
     TellMembers,
     TellReceipts,
+    TellTrace,
     refuse,
 )
 from chat_server.routing.session import Session
@@ -169,14 +170,29 @@ def receipts(context: Context, session: Session, request: packets.Receipts) -> l
         )
         if target is None or found is None or not visible:
             return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such message", field="target")
-        recipients = [
-            each
-            for each in _belonging(context, found)
-            if each.id != target.sender and _was_there(found, each, target.seq)
-        ]
-        return [TellReceipts(request.id, found, target.seq, tuple(each.id for each in recipients))]
+        return [TellReceipts(request.id, found, target.seq, _recipients(context, found, target))]
 
     return [Ask(request.id, lambda reader: reader.locate(request.target), answer)]
+
+
+def trace(context: Context, session: Session, request: packets.Trace) -> list[Effect]:
+    """The way of a message through the server, for its admin: times and recipients, never what it says."""
+
+    def answer(target: Located | None) -> list[Effect]:
+        found = None if target is None else context.directory.conversations.get(target.conversation)
+        if target is None or found is None:
+            return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such message", field="target")
+        return [TellTrace(request.id, request.target, found, target, _recipients(context, found, target))]
+
+    return [Ask(request.id, lambda reader: reader.locate(request.target), answer)]
+
+
+def _recipients(context: Context, conversation: Conversation, target: Located) -> tuple[int, ...]:
+    return tuple(
+        each.id
+        for each in _belonging(context, conversation)
+        if each.id != target.sender and _was_there(conversation, each, target.seq)
+    )
 
 
 def _was_there(conversation: Conversation, user: User, seq: int) -> bool:

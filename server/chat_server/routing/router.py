@@ -28,6 +28,7 @@ from chat_server.store.base import Audit, DropConversation, PutConversation
 
 _ADMIN_ONLY = (
     packets.Stats,
+    packets.Trace,
     packets.AdminDisableUser,
     packets.AdminResetPassword,
     packets.AdminSetRoles,
@@ -148,6 +149,8 @@ def _decide_known(context: Context, session: Session, packet: ClientPacket) -> l
             return accounts.create_invite(context, session, packet)
         case packets.Stats():
             return [Report(packet.id, packet.reset)]
+        case packets.Trace():
+            return reading.trace(context, session, packet)
         case packets.AdminDisableUser():
             return accounts.admin_disable_user(context, session, packet)
         case packets.AdminResetPassword():

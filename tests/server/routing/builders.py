@@ -40,7 +40,7 @@ from chat_server.store.memory import MemoryStore
 
 NOW_MS = 1_790_000_000_000
 PASSWORD = "correct horse"
-NOT_REQUESTS = (effects.Synchronise, effects.Report, effects.TellReceipts, effects.ListSessions)
+NOT_REQUESTS = (effects.Synchronise, effects.Report, effects.TellReceipts, effects.TellTrace, effects.ListSessions)
 
 
 class Hashing(Passwords):

@@ -100,6 +100,7 @@ MATRIX: Final[tuple[Row, ...]] = (
     inside(packets.CreateInvite(1, "crew"), "fb ok ok"),
     admins(packets.CreateInvite(1)),
     admins(packets.Stats(1)),
+    admins(packets.Trace(1, "by-karl")),
     admins(packets.AdminDisableUser(1, "karl")),
     admins(packets.AdminResetPassword(1, "karl")),
     admins(packets.AdminSetRoles(1, "karl", ["bot"])),
