@@ -67,17 +67,21 @@ def new_name(text: str) -> str:
     """Fold a name that somebody wants to take.
 
     Raises:
-        BadName: it breaks the rule for names, or is reserved.
+        BadName: it breaks the rule for names, is reserved, or can be confused with a reserved one.
     """
     folded = _fold(text)
-    if folded in RESERVED:
-        raise BadName(f"the name {folded} is reserved, choose another")
+    # a digit 1 may be read as either letter
+    if skeleton(folded) in _RESERVED_LOOKS or folded.replace("1", "i") in RESERVED:
+        raise BadName(f"the name {folded} is reserved, or looks like one that is: choose another")
     return folded
 
 
 def skeleton(name: str) -> str:
     """What a name looks like: two names with one skeleton are confusable and may not both be taken."""
     return name.translate(_LOOKALIKES).replace("rn", "m").replace("vv", "w")
+
+
+_RESERVED_LOOKS: Final = frozenset(map(skeleton, RESERVED))
 
 
 def group_conversation(group: str) -> ConversationName:

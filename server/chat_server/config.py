@@ -5,6 +5,7 @@ Each field of :class:`Config` is a TOML key, a flag ``--some-key`` and an enviro
 
 from __future__ import annotations
 
+import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,7 +84,12 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches ``host``."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # any other name may mean any machine, 127.example.org too
 
 
 def _read(path: Path) -> dict[str, Any]:

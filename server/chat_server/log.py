@@ -11,7 +11,9 @@ import structlog
 def set_up(level: str, log_format: str) -> None:
     """Configure logging for the process; ``auto`` is for people on a terminal and JSON elsewhere."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    # the renderer's own choice for people shows the local variables of each frame: passwords, tokens, messages
+    for_people = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = structlog.processors.JSONRenderer() if as_json else for_people
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -55,7 +55,7 @@ def test_bad_flags(tmp_path: Path, flags: list[str]) -> None:
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", "127.example.org"])
 def test_insecure_only_on_loopback(tmp_path: Path, host: str) -> None:
     """``--insecure`` is refused for any address but loopback (protocol.md 7)."""
     result = run("--data-dir", str(tmp_path / "data"), "--host", host, "--port", "0", "--insecure")

@@ -48,6 +48,19 @@ def test_reserved_names(name: str) -> None:
     assert names.user_name(name) == name
 
 
+@pytest.mark.parametrize("name", ["systern", "SYSTERN", "a11", "al1", "adrnin", "adm1n", "rne"])
+def test_reserved_lookalikes(name: str) -> None:
+    """A name that looks like a reserved one cannot be taken either: it would speak for the server (protocol.md 2)."""
+    with pytest.raises(names.BadName):
+        names.new_name(name)
+
+
+@pytest.mark.parametrize("name", ["ali", "serve", "mel", "her", "systems", "admiral"])
+def test_near_reserved_names(name: str) -> None:
+    """Ordinary names that are merely near a reserved one can be taken (protocol.md 2)."""
+    assert names.new_name(name) == name
+
+
 def test_reserved_are_those_of_the_specification() -> None:
     """The reserved names are these six (protocol.md 2)."""
     assert {"server", "system", "admin", "me", "all", "here"} == names.RESERVED

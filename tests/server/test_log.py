@@ -1,0 +1,64 @@
+"""What the server writes to its log (docs/operating.md)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.server import environment
+
+FAULT = """
+import sys
+import structlog
+from chat_server import log
+
+log.set_up("info", sys.argv[1])
+
+def check(password):
+    content = "what somebody said"
+    raise RuntimeError("a fault of the server's own")
+
+try:
+    check("correct horse")
+except RuntimeError as error:
+    structlog.get_logger("test").error("failed", incident="42", address="::1\\x1b]2;title\\x07\\nnext", exc_info=error)
+"""
+
+
+def logged(log_format: str) -> str:
+    """What a process writes to standard error when a request fails."""
+    found = subprocess.run(
+        [sys.executable, "-c", FAULT, log_format], env=environment(), capture_output=True, check=True, timeout=30
+    )
+    assert found.stdout == b""
+    return found.stderr.decode("ascii" if log_format == "json" else "utf-8")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_faults_tell_no_variables(log_format: str) -> None:
+    """A traceback in the log has the code and the error, never what the variables held: passwords and messages."""
+    told = logged(log_format)
+
+    assert "a fault of the server's own" in told
+    assert "correct horse" not in told.replace('check("correct horse")', "")
+    assert "what somebody said" not in told.replace('content = "what somebody said"', "")
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_fields_cannot_break_out(log_format: str) -> None:
+    """A field that came from outside makes no line of its own and reaches no terminal."""
+    told = logged(log_format)
+
+    assert "\x1b]" not in told
+    assert "\x07" not in told
+    assert not [line for line in told.splitlines() if line.startswith("next")]
+
+
+def test_json_is_one_event_a_line() -> None:
+    """Where nobody looks, each event is one line of JSON."""
+    lines = logged("json").splitlines()
+
+    assert [json.loads(line)["event"] for line in lines] == ["failed"]
