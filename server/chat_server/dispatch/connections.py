@@ -7,12 +7,13 @@ from typing import Final
 
 from chat_protocol import packets
 from chat_protocol.codec import encode
+from chat_protocol.errors import ErrorCode
 from chat_protocol.frames import encode_frame
 from chat_protocol.packets import Error
 from chat_server.dispatch.delivery import Delivery
 from chat_server.dispatch.outbound import Outbound
 from chat_server.dispatch.peer import Peer
-from chat_server.routing import presence
+from chat_server.routing import accounts, presence
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Conversation
 from chat_server.routing.effects import Commit, Disconnect
@@ -38,7 +39,10 @@ class Connections:
     # ---- coming and going
 
     def open(self, peer: Peer) -> None:
-        """``peer`` is logged in."""
+        """``peer`` is logged in; turned away where the account was disabled or the device logged out meanwhile."""
+        if not accounts.is_valid(self._context, peer.session):
+            self.hang_up(peer, Error(code=ErrorCode.BAD_CREDENTIALS, message="this device was logged out"))
+            return
         user = self._context.directory.users[peer.session.user]
         self.online.setdefault(user.id, []).append(peer)
         peer.session.since_ms = self._context.now_ms

@@ -33,7 +33,7 @@ from chat_server.dispatch.statistics import Statistics
 from chat_server.dispatch.synchroniser import Synchroniser
 from chat_server.dispatch.traces import Traces
 from chat_server.dispatch.writer import Committed, Job, Writer
-from chat_server.routing import effects, posting
+from chat_server.routing import accounts, effects, posting
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Directory
 from chat_server.routing.effects import RETRY_AFTER_MS, Effect
@@ -319,7 +319,7 @@ class Dispatcher(threading.Thread):
             try:
                 if error is not None:
                     raise error
-                for each in effect.then(result):
+                for each in self._resume(peer, effect, result):
                     self._perform(peer, each)
             except Exception as failure:  # noqa: BLE001 - safety net: one request fails
                 self._answer_failure(peer, effect.re, "look-up failed", failure)
@@ -333,6 +333,12 @@ class Dispatcher(threading.Thread):
             pool = self.hashers
             work = effect.work
             pool.put(Ticket(lambda _tool: work(), then))
+
+    def _resume(self, peer: Peer, effect: effects.Ask | effects.Compute, result: Any) -> list[Effect]:
+        """What follows a look-up, unless the asker was thrown out while it went on."""
+        if peer.session.user and not accounts.is_valid(self._context, peer.session):
+            return effects.refuse(effect.re, ErrorCode.NOT_AUTHENTICATED, "this device was logged out")
+        return effect.then(result)
 
     def _answer_failure(self, peer: Peer, re: int | UnsetType, event: str, error: Exception) -> None:
         """A fault of the server's own: the asker gets an incident that the log has too, the thread lives on."""

@@ -86,6 +86,17 @@ def first_visible(conversation: Conversation, user: User) -> int:
     return MAX_INT if stay.since_seq == AT_HEAD else stay.since_seq
 
 
+def may_read(conversation: Conversation, user: User, seq: int) -> bool:
+    """Whether ``user`` may see the event at ``seq`` of ``conversation`` at this moment."""
+    match conversation.kind:
+        case Kind.ANNOUNCEMENTS:
+            return True
+        case Kind.NOTIFICATIONS:
+            return conversation is user.notifications
+        case Kind.GROUP | Kind.PRIVATE:
+            return user.id in conversation.members and seq >= first_visible(conversation, user)
+
+
 def scopes(directory: Directory, user: User) -> list[Scope]:
     """Everything that ``user`` may read."""
     return [scope(conversation, user) for conversation in directory.conversations_of(user)]

@@ -165,9 +165,11 @@ def login(context: Context, session: Session, request: packets.Login) -> list[Ef
 
     def verified(is_right: bool) -> list[Effect]:
         session.is_opening = False
-        if not is_right or user is None or user.disabled:
+        now = None if user is None else context.directory.users.get(user.id)
+        # meanwhile the account may have been disabled, or the password taken away
+        if not is_right or now is None or now.disabled or now.password_hash != known_hash:
             return refuse(request.id, ErrorCode.BAD_CREDENTIALS, _BAD_CREDENTIALS)
-        return _open(context, session, user, request.id, request.device, [])
+        return _open(context, session, now, request.id, request.device, [])
 
     return [Compute(request.id, lambda: context.passwords.verify(known_hash, password), verified)]
 
@@ -220,6 +222,12 @@ def _session_packet(
     )
 
 
+def is_valid(context: Context, session: Session) -> bool:
+    """Whether a session that was opened may still act: its device is not logged out and its user not disabled."""
+    directory = context.directory
+    return session.device in directory.devices and not directory.users[session.user].disabled
+
+
 # ---- one's own account ---------------------------------------------------------------------------------------------
 
 
@@ -239,11 +247,14 @@ def set_password(context: Context, session: Session, request: packets.SetPasswor
         return context.passwords.hash(new) if context.passwords.verify(old_hash, old) else None
 
     def then(new_hash: str | None) -> list[Effect]:
-        if new_hash is None:
+        now = context.directory.users[session.user]
+        if new_hash is None or now.password_hash != old_hash:
             return refuse(request.id, ErrorCode.BAD_CREDENTIALS, "the old password is not right", field="old")
-        user.password_hash = new_hash
-        audit = Audit(context.now_ms, user.id, "set_password", user.name)
-        return [Commit((PutUser(user.row()), audit), (Reply(packets.Ok(re=request.id)),))]
+        if not is_valid(context, session):
+            return refuse(request.id, ErrorCode.NOT_AUTHENTICATED, "this device was logged out")
+        now.password_hash = new_hash
+        audit = Audit(context.now_ms, now.id, "set_password", now.name)
+        return [Commit((PutUser(now.row()), audit), (Reply(packets.Ok(re=request.id)),))]
 
     return [Compute(request.id, work, then)]
 
@@ -340,15 +351,18 @@ def admin_reset_password(context: Context, session: Session, request: packets.Ad
         password = context.new_secret(_INVITE_BYTES)
 
         def then(password_hash: str) -> list[Effect]:
-            user.password_hash = password_hash
-            steps: list[Step] = [PutUser(user.row())]
-            for device in context.directory.devices_of(user.id):
+            if not is_valid(context, session) or not access.is_admin(context.directory.users[session.user]):
+                return refuse(request.id, ErrorCode.FORBIDDEN, "only an admin of the server may do this")
+            now = context.directory.users[user.id]
+            now.password_hash = password_hash
+            steps: list[Step] = [PutUser(now.row())]
+            for device in context.directory.devices_of(now.id):
                 steps += _revoke(context, device.id)
-            steps.append(Audit(context.now_ms, session.user, "admin_reset_password", user.name))
+            steps.append(Audit(context.now_ms, session.user, "admin_reset_password", now.name))
             message = "the password of this account was reset: log in with the new one"
             told = Reply(packets.Ok(re=request.id, password=password))
             # Told first: whoever resets their own password is among the disconnected.
-            return [Commit(tuple(steps), (told, Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message)))]
+            return [Commit(tuple(steps), (told, Disconnect(now.id, None, ErrorCode.BAD_CREDENTIALS, message)))]
 
         return [Compute(request.id, lambda: context.passwords.hash(password), then)]
 

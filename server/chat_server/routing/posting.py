@@ -163,12 +163,14 @@ def _change_located(
     missing = refuse(request.id, ErrorCode.NOT_FOUND, "there is no such message", field="target")
     user = context.directory.users[session.user]
     conversation = None if target is None else context.directory.conversations.get(target.conversation)
-    if target is None or conversation is None or not _may_see(context, conversation, user, target.seq):
+    if target is None or conversation is None or not access.may_read(conversation, user, target.seq):
         return missing
     match request:
         case packets.Edit():
             if target.kind not in _EDITABLE or target.sender != user.id:
                 return refuse(request.id, ErrorCode.FORBIDDEN, "only one's own messages can be edited")
+            if conversation.kind is Kind.ANNOUNCEMENTS and not access.is_admin(user):
+                return refuse(request.id, ErrorCode.FORBIDDEN, "only an admin of the server speaks to everybody")
         case packets.Delete():
             if target.kind not in _ERASABLE or not _may_delete(conversation, user, target):
                 return refuse(request.id, ErrorCode.FORBIDDEN, "you may not delete this message")
@@ -176,16 +178,6 @@ def _change_located(
             if target.kind not in _REACTABLE:
                 return refuse(request.id, ErrorCode.FORBIDDEN, "one can only react to messages")
     return [Commit((_change_log(context, conversation, user, request),))]
-
-
-def _may_see(context: Context, conversation: Conversation, user: User, seq: int) -> bool:
-    match conversation.kind:
-        case Kind.ANNOUNCEMENTS:
-            return True
-        case Kind.NOTIFICATIONS:
-            return conversation is user.notifications
-        case Kind.GROUP | Kind.PRIVATE:
-            return user.id in conversation.members and seq >= access.first_visible(conversation, user)
 
 
 def _may_delete(conversation: Conversation, user: User, target: Located) -> bool:

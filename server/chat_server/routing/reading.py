@@ -58,6 +58,12 @@ def history(context: Context, session: Session, request: packets.History) -> lis
     limit = request.limit
 
     def page(events: list[StoredEvent]) -> list[Effect]:
+        # the asker may have been thrown out since, and what was read may have been said after that
+        asker = context.directory.users[session.user]
+        still = access.find(context.directory, asker, request.conversation)
+        if isinstance(still, access.Denied):
+            return refuse(request.id, still.code, still.message, field="conversation")
+        events = [each for each in events if still is not None and access.may_read(still, asker, each.seq)]
         more = len(events) > limit
         if more:
             events = events[1:] if newest else events[:-1]
@@ -102,12 +108,14 @@ def search(context: Context, session: Session, request: packets.Search) -> list[
     def answer(hits: list[Hit] | BadQuery) -> list[Effect]:
         if isinstance(hits, BadQuery):
             return refuse(request.id, ErrorCode.BAD_QUERY, str(hits), field="query")
+        directory = context.directory
+        asker = directory.users[session.user]
         fitting = codec.fitting(codec.event_size("", hit.body) + _HIT_BYTES for hit in hits)
         next_ = hits[:fitting][-1].position if len(hits) == limit or fitting < len(hits) else None
         shown = (
-            (directory.name_for(directory.conversations[hit.conversation], user.id), hit.body, hit.snippet)
+            (directory.name_for(found, asker.id), hit.body, hit.snippet)
             for hit in hits[:fitting]
-            if hit.conversation in directory.conversations
+            if (found := directory.conversations.get(hit.conversation)) and access.may_read(found, asker, hit.seq)
         )
         return [ReplyRaw(codec.encode_hits(request.id, shown, next_))]
 
@@ -162,11 +170,13 @@ def receipts(context: Context, session: Session, request: packets.Receipts) -> l
         return refuse(request.id, found.code, found.message, field="conversation")
 
     def answer(target: Located | None) -> list[Effect]:
+        asker = context.directory.users[session.user]
         visible = (
             target is not None
             and found is not None
+            and found.id in context.directory.conversations
             and target.conversation == found.id
-            and target.seq >= access.first_visible(found, user)
+            and access.may_read(found, asker, target.seq)
         )
         if target is None or found is None or not visible:
             return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such message", field="target")

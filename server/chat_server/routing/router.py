@@ -41,7 +41,7 @@ _ADMIN_ONLY = (
 def decide(context: Context, session: Session, packet: ClientPacket) -> list[Effect]:
     """What ``packet``, come in over ``session``, causes."""
     if session.user:
-        if session.device not in context.directory.devices:
+        if not accounts.is_valid(context, session):
             return refuse(getattr(packet, "id", UNSET), ErrorCode.NOT_AUTHENTICATED, "this device was logged out")
         # the two that a busy server sees most come first
         if packet.__class__ is packets.PostGroup:

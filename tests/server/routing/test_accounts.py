@@ -8,7 +8,7 @@ from msgspec import UNSET
 from chat_protocol import packets
 from chat_server.routing import effects
 from chat_server.routing.context import Rules, secret_hash
-from tests.server.routing.builders import NOW_MS, PASSWORD, World, crew
+from tests.server.routing.builders import NOW_MS, PASSWORD, World, answer_of, crew
 
 BY_INVITE = Rules(registration="invite")
 CLOSED = Rules(registration="closed")
@@ -319,6 +319,61 @@ def test_password_needs_the_old_one() -> None:
 
     assert (refusal.code, refusal.field) == ("bad_credentials", "old")
     assert world.code(None, packets.Login(1, user="mia", password=PASSWORD)) == "ok"
+
+
+@pytest.mark.parametrize("meanwhile", ["reset", "disabled", "changed"])
+def test_login_that_is_overtaken(meanwhile: str) -> None:
+    """A login whose password is taken away while it is checked opens nothing (protocol.md 4, 6)."""
+    world = World(("mia",), admins=("root",))
+    login = world.decide(None, packets.Login(1, user="mia", password=PASSWORD))
+    match meanwhile:
+        case "reset":
+            world.ok("root", packets.AdminResetPassword(2, "mia"))
+        case "disabled":
+            world.ok("root", packets.AdminDisableUser(2, "mia"))
+        case _:
+            world.ok("mia", packets.SetPassword(2, PASSWORD, "another horse"))
+    answers = [answer_of(effect) for effect in world.settle(login)]
+
+    assert [getattr(each, "code", "") for each in answers] == ["bad_credentials"]
+
+
+@pytest.mark.parametrize("meanwhile", ["reset", "logged out", "disabled"])
+def test_password_change_that_is_overtaken(meanwhile: str) -> None:
+    """Who was thrown out while the new password was computed does not set it any more (protocol.md 6)."""
+    world = World(("mia",), admins=("root",))
+    change = world.decide("mia", packets.SetPassword(1, PASSWORD, "another horse"))
+    match meanwhile:
+        case "reset":
+            world.ok("root", packets.AdminResetPassword(2, "mia"))
+        case "logged out":
+            world.ok("mia", packets.Logout(2))
+        case _:
+            world.ok("root", packets.AdminDisableUser(2, "mia"))
+    world.settle(change)
+    world.ok("root", packets.AdminDisableUser(3, "mia", disabled=False))
+
+    assert world.code(None, packets.Login(4, user="mia", password="another horse")) == "bad_credentials"
+
+
+def test_reset_that_is_overtaken() -> None:
+    """Who lost the role while the new password was computed does not learn it (protocol.md 6)."""
+    world = World(("mia",), admins=("root", "ruth"))
+    reset = world.decide("ruth", packets.AdminResetPassword(1, "mia"))
+    world.ok("root", packets.AdminSetRoles(2, "ruth", []))
+    answers = [answer_of(effect) for effect in world.settle(reset)]
+
+    assert [getattr(each, "code", "") for each in answers] == ["forbidden"]
+    assert world.code(None, packets.Login(3, user="mia", password=PASSWORD)) == "ok"
+
+
+def test_disabled_accounts_do_nothing_more() -> None:
+    """From the moment in which an account is disabled nothing is taken from it any more (protocol.md 6)."""
+    world = crew()
+    world.ok("root", packets.AdminDisableUser(1, "mia"))
+
+    assert world.code("mia", packets.PostGroup(2, "crew", "m1", "still here")) == "not_authenticated"
+    assert world.code("mia", packets.History(3, "#crew")) == "not_authenticated"
 
 
 @pytest.mark.parametrize("device", [UNSET, "device-of-mia"])

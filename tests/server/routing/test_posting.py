@@ -253,6 +253,17 @@ def test_edit_of_broadcasts() -> None:
     assert world.code("rita", packets.Delete(2, "d1", "b1")) == "ok"
 
 
+def test_edit_of_broadcasts_by_who_was_an_admin() -> None:
+    """Who is no admin any more cannot speak to everybody by editing what they said as one (protocol.md 6)."""
+    world = crew()
+    world.user("rita", "admin")
+    ack(world, "rita", packets.PostBroadcast(1, "b1", "soon"))
+    world.ok("root", packets.AdminSetRoles(2, "rita", []))
+
+    assert world.code("rita", edit("b1")) == "forbidden"
+    assert world.code("rita", packets.Delete(3, "d1", "b1")) == "ok"
+
+
 def test_delete() -> None:
     """A deleted message has no content, nor have its edits; nothing can be done to it (protocol.md 3)."""
     world = crew()

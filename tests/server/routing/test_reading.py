@@ -12,7 +12,7 @@ from msgspec import UNSET
 from chat_protocol import packets
 from chat_server.routing import effects
 from chat_server.store.base import Advance
-from tests.server.routing.builders import NOW_MS, World, crew, told
+from tests.server.routing.builders import NOW_MS, World, answer_of, crew, told
 
 
 def page(world: World, who: str, request: packets.History) -> tuple[list[int], bool]:
@@ -70,6 +70,47 @@ def test_history_after_leaving() -> None:
     world.answer("karl", packets.Leave(1, "crew"))
 
     assert world.code("karl", packets.History(2, "#crew")) == "not_member"
+
+
+@pytest.mark.parametrize("way", ["left", "kicked", "deleted"])
+def test_history_that_is_answered_after_the_end(way: str) -> None:
+    """A page that was asked for before the end of a membership and read after it holds nothing (protocol.md 6)."""
+    world = crew("private")
+    asked = world.decide("karl", packets.History(1, "#crew"))
+    searched = world.decide("karl", packets.Search(2, "said"))
+    receipts = world.decide("karl", packets.Receipts(3, "#crew", "by-olga"))
+    match way:
+        case "left":
+            world.answer("karl", packets.Leave(4, "crew"))
+        case "kicked":
+            world.answer("olga", packets.Kick(4, "crew", "karl"))
+        case _:
+            world.answer("root", packets.AdminDeleteGroup(4, "crew"))
+    if way != "deleted":
+        world.said(world.group_ids["crew"], "olga")
+    told = [answer_of(effect) for found in (asked, receipts, searched) for effect in world.settle(found)]
+
+    assert [getattr(each, "code", "") for each in told] == ["not_found", "not_found", ""]
+    assert isinstance(told[2], packets.Ok)
+    assert told[2].hits == []
+
+
+def test_history_that_is_answered_after_coming_back() -> None:
+    """Who was away meanwhile reads on from the new join, where history begins with it (protocol.md 6)."""
+    world = crew(history="since_join")
+    asked = world.decide("karl", packets.History(1, "#crew"))
+    searched = world.decide("karl", packets.Search(2, "said"))
+    world.answer("karl", packets.Leave(3, "crew"))
+    hidden = world.said(world.group_ids["crew"], "olga")
+    world.where("crew").head += 1
+    world.answer("karl", packets.Join(4, "crew"))
+    page, found = (answer_of(effect) for effects_ in (asked, searched) for effect in world.settle(effects_))
+
+    assert isinstance(page, packets.Ok)
+    assert isinstance(page.events, list)
+    assert [event.message_id for event in page.events if event.message_id in ("by-olga", hidden)] == []
+    assert isinstance(found, packets.Ok)
+    assert found.hits == []
 
 
 # ---- search --------------------------------------------------------------------------------------------------------
