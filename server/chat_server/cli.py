@@ -6,15 +6,17 @@ import argparse
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, NoReturn
 
 import msgspec
 
 from chat_server import __version__, log
 from chat_server.config import Config, ConfigError, load
+from chat_server.console import commands
+from chat_server.links import invite_link
 from chat_server.store.base import StoreError
 
 EXIT_FAILURE: Final = 1
@@ -33,7 +35,8 @@ def _make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="chat-server",
         description="Chat for people who live in terminals: the server.",
-        epilog="Every option is also a key of the TOML file and an environment variable CHAT_SERVER_<KEY>.",
+        epilog="Every option is also a key of the TOML file and an environment variable CHAT_SERVER_<KEY>."
+        " chat-server stats, top and trace ask a running server about itself: chat-server stats --help.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"chat-server {__version__}")
@@ -75,7 +78,10 @@ HELP: Final = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until SIGTERM or SIGINT; the exit code."""
+    """Run the server until SIGTERM or SIGINT, or one of the commands that ask a running one; the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in commands.COMMANDS:
+        return commands.run(arguments)
     options = vars(_make_parser().parse_args(arguments))
     path = options.pop("config")
     flags = {key: value for key, value in options.items() if value is not None}
@@ -92,9 +98,10 @@ def _serve(config: Config) -> int:
     from chat_server.net.tls import TlsError
     from chat_server.server import ChatServer
 
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    told: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda number, _: told.put(number))
+    has_terminal = _has_terminal()
     try:
         server = ChatServer(config)
     except (StoreError, TlsError) as error:
@@ -107,16 +114,24 @@ def _serve(config: Config) -> int:
         host, port = server.address
         shown = f"[{host}]" if ":" in host else host
         if server.first_invite is not None:
+            link = invite_link(host, port, server.fingerprint, server.first_invite)
             print(
-                f"no account yet: register the first one, the admin, with the invite {server.first_invite}",
+                f"no account yet: register the first one, the admin, with the invite {server.first_invite}\n"
+                f"or with this link, which also names the certificate: chat-tui --server '{link}'",
                 file=sys.stderr,
             )
         if server.fingerprint is None:
             print(f"ready tcp {shown}:{port}", flush=True)
         else:
             print(f"ready tls {shown}:{port} sha256:{server.fingerprint}", flush=True)
-        stopping.wait()
+        while told.get() == signal.SIGHUP and not (has_terminal and not _has_terminal()):
+            server.reload()
     return 0
+
+
+def _has_terminal() -> bool:
+    """Whether somebody runs this by hand; SIGHUP then means that their terminal is gone."""
+    return any(os.isatty(descriptor) for descriptor in (0, 1, 2))
 
 
 if __name__ == "__main__":

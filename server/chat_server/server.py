@@ -20,10 +20,11 @@ from chat_server.config import Config
 from chat_server.dispatch.bounds import Bounds
 from chat_server.dispatch.dispatcher import Dispatcher
 from chat_server.dispatch.peer import News
+from chat_server.net.control import ControlListener
 from chat_server.net.listener import Listener
 from chat_server.net.loop import IoThread
 from chat_server.net.patience import Patience
-from chat_server.net.tls import Credentials, open_credentials
+from chat_server.net.tls import Credentials, TlsError, open_credentials
 from chat_server.passwords import make_passwords
 from chat_server.routing.accounts import mint_invite
 from chat_server.routing.context import Context, Rules
@@ -77,19 +78,34 @@ class ChatServer:
         self._dispatcher = Dispatcher(
             self._context, self._store, bounds, config.reader_threads, config.hashing_threads, self._stop_io
         )
-        credentials = None if config.insecure else _credentials(config)
-        self.fingerprint = None if credentials is None else credentials.fingerprint
-        """SHA-256 of the certificate, in hex; None without TLS."""
+        self._credentials = credentials = None if config.insecure else _credentials(config)
         patience = Patience(retries=config.retries, most_retry_s=_MOST_RETRY_S)
         self._io = [
             IoThread(number, self._dispatcher.inbox, patience, credentials) for number in range(config.io_threads)
         ]
         self._listener = Listener(config.host, config.port, self._io, config.max_connections)
+        self._control = self._listen_for_operators()
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port, as bound."""
         return self._listener.address
+
+    @property
+    def fingerprint(self) -> str | None:
+        """SHA-256 of the certificate, in hex; None without TLS."""
+        return None if self._credentials is None else self._credentials.fingerprint
+
+    def reload(self) -> None:
+        """Read certificate and key again, for who renewed them; if they cannot be used, the old ones stay in force."""
+        if self._credentials is None:
+            return
+        try:
+            self._credentials.reload()
+        except TlsError as error:
+            _log.error("certificate not reloaded, the old one stays in force", reason=str(error))
+        else:
+            _log.warning("certificate reloaded", fingerprint=self._credentials.fingerprint)
 
     def _prepare(self, directory: Directory) -> str | None:
         """Make what a new store needs; an invite for the first user where registration is not open."""
@@ -102,6 +118,13 @@ class ChatServer:
         else:
             self._store.commit([*batch])
         return code
+
+    def _listen_for_operators(self) -> ControlListener | None:
+        try:
+            return ControlListener(self._config.data_path, self._io[0])
+        except OSError as error:
+            _log.warning("no control socket: chat-server stats, top and trace will not work", reason=str(error))
+            return None
 
     def start(self) -> None:
         """Start all threads and accept connections."""
@@ -116,10 +139,14 @@ class ChatServer:
         for thread in self._io:
             thread.start()
         self._listener.start()
+        if self._control is not None:
+            self._control.start()
 
     def stop(self) -> None:
         """Accept nothing more, let what is under way be stored and answered, say goodbye, close the store."""
         self._listener.stop()
+        if self._control is not None:
+            self._control.stop()
         self._dispatcher.inbox.put([(News.SHUTDOWN, None, None)])
         deadline = time.monotonic() + _JOIN_S
         readers, hashers = self._dispatcher.readers.threads, self._dispatcher.hashers.threads

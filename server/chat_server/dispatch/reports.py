@@ -13,6 +13,7 @@ from chat_server.dispatch.connections import Connections
 from chat_server.dispatch.delivery import Delivery
 from chat_server.dispatch.statistics import Statistics
 from chat_server.dispatch.synchroniser import Synchroniser
+from chat_server.dispatch.threads import cpu_seconds
 from chat_server.dispatch.traces import Traces, Way
 from chat_server.dispatch.writer import Writer
 from chat_server.routing.context import Context
@@ -63,6 +64,7 @@ class Reports:
                 "pushes": _stalled(self._context.directory, connections, now),
                 "commit": _commit_retry(self._writer, now),
             },
+            "threads": cpu_seconds(),
             "cache": {"bytes": ring.size_bytes, "hits": ring.hits, "misses": ring.misses},
             "top_talkers": talkers,
         }

@@ -80,9 +80,9 @@ class IoThread(threading.Thread):
         self._orders.append(orders)
         self._signal()
 
-    def adopt(self, sock: socket.socket, address: str) -> None:
-        """Take over a connected, non-blocking socket."""
-        self._call(lambda: self._open(sock, address))
+    def adopt(self, sock: socket.socket, address: str, *, is_operator: bool = False) -> None:
+        """Take over a connected, non-blocking socket; that of an operator is local and not encrypted."""
+        self._call(lambda: self._open(sock, address, is_operator))
 
     def watch(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
         """Call ``on_ready`` in this thread whenever ``sock`` (a listening one) is readable."""
@@ -367,9 +367,10 @@ class IoThread(threading.Thread):
 
     # ---- opening and closing
 
-    def _open(self, sock: socket.socket, address: str) -> None:
-        tls = None if self._credentials is None else TlsLayer(self._credentials)
+    def _open(self, sock: socket.socket, address: str, is_operator: bool) -> None:
+        tls = None if self._credentials is None or is_operator else TlsLayer(self._credentials)
         channel = Channel(self, sock, address, self._patience.max_frame_before_login, self._now, tls)
+        channel.session.is_operator = channel.is_open = is_operator
         self._channels.add(channel)
         self._selector.register(sock, selectors.EVENT_READ, channel)
         self._tell(News.CONNECTED, channel, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import re
 import ssl
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Final
 
 _VALID_DAYS: Final = 3650
 _READ_BYTES: Final = 64 * 1024
-_PEM_END: Final = "-----END CERTIFICATE-----"
+_CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_OTHERS: Final = 0o077
 
 
 class TlsError(Exception):
@@ -23,23 +25,47 @@ class TlsError(Exception):
 
 
 class Credentials:
-    """A server's TLS context with its certificate's fingerprint. Made once, used by all I/O threads."""
+    """A server's TLS context with its certificate's fingerprint, used by all I/O threads.
+
+    Raises:
+        TlsError: the files cannot be used.
+    """
 
     def __init__(self, certificate: Path, key: Path) -> None:
+        self._certificate = certificate
+        self._key = key
+        self.context, self.fingerprint = self._load()
+        """The context of the connections that come from now on, and SHA-256 of the certificate, in hex."""
+
+    def reload(self) -> None:
+        """Read the files again: connections that come from now on see the new certificate, the others keep theirs.
+
+        Any thread, one at a time.
+
+        Raises:
+            TlsError: they cannot be used; the old ones stay in force.
+        """
+        self.context, self.fingerprint = self._load()
+
+    def _load(self) -> tuple[ssl.SSLContext, str]:
+        certificate, key = self._certificate, self._key
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.num_tickets = 0  # a reconnecting client logs in by token; a ticket would only be more to keep
         try:
-            context.load_cert_chain(certificate, key)
-            pem = certificate.read_text(encoding="ascii")
-            der = ssl.PEM_cert_to_DER_cert(
-                pem[: pem.index("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")]
-            )
+            # without the callback OpenSSL would ask on the terminal
+            context.load_cert_chain(certificate, key, password=_refuse_passphrase)
+            found = _CERTIFICATE.search(certificate.read_text(encoding="utf-8", errors="replace"))
+            if found is None:
+                raise ValueError("there is no certificate in it")
+            der = ssl.PEM_cert_to_DER_cert(found.group())
         except (OSError, ValueError) as error:
             raise TlsError(f"the certificate {certificate} with the key {key} cannot be used: {error}") from None
-        self.context = context
-        self.fingerprint = sha256(der).hexdigest()
-        """SHA-256 of the certificate, in hex: what clients pin."""
+        return context, sha256(der).hexdigest()
+
+
+def _refuse_passphrase() -> str:
+    raise ValueError("the key is encrypted: the server could not start by itself, give it a key without a passphrase")
 
 
 def open_credentials(data_dir: Path, host: str) -> Credentials:
@@ -50,9 +76,14 @@ def open_credentials(data_dir: Path, host: str) -> Credentials:
     """
     directory = data_dir / "tls"
     certificate, key = directory / "cert.pem", directory / "key.pem"
-    if not key.exists():
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make(certificate, key, host)
+    try:
+        if not key.exists():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(certificate, key, host)
+        elif key.stat().st_mode & _OTHERS:
+            key.chmod(0o600)  # a copy that was put back may have lost its mode
+    except OSError as error:
+        raise TlsError(f"the key in {directory} cannot be used: {error.strerror}") from None
     return Credentials(certificate, key)
 
 

@@ -51,7 +51,26 @@ def decide(context: Context, session: Session, packet: ClientPacket) -> list[Eff
         if isinstance(packet, _ADMIN_ONLY) and not access.is_admin(context.directory.users[session.user]):
             return refuse(packet.id, ErrorCode.FORBIDDEN, "only an admin of the server may do this")
         return _decide_known(context, session, packet)
+    if session.is_operator:
+        return _decide_operator(context, session, packet)
     return _decide_stranger(context, session, packet)
+
+
+def _decide_operator(context: Context, session: Session, packet: ClientPacket) -> list[Effect]:
+    """From the control socket: what the server tells of itself, and nothing else."""
+    match packet:
+        case packets.Stats():
+            return [Report(packet.id, packet.reset)]
+        case packets.Trace():
+            return reading.trace(context, session, packet)
+        case packets.AdminSessions():
+            return [ListSessions(packet.id)]
+        case packets.Ping():
+            return [Reply(packets.Pong(re=packet.id))]
+        case packets.Pong():
+            return []
+        case _:
+            return refuse(getattr(packet, "id", UNSET), ErrorCode.FORBIDDEN, "not by the control socket")
 
 
 def _decide_stranger(context: Context, session: Session, packet: ClientPacket) -> list[Effect]:

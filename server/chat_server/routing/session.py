@@ -24,6 +24,8 @@ class Session:
     """The user's id; 0 before login."""
     device: str = ""
     is_synced: bool = False
+    is_operator: bool = False
+    """Came in by the control socket: nobody's session, and may ask about the server itself."""
     refused: dict[int, str] = field(default_factory=dict)
     """Conversations in which a send was refused as transient, with its message id: it must come again first."""
     error_times_ms: deque[int] = field(default_factory=deque)

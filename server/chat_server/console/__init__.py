@@ -1,0 +1,1 @@
+"""What the operator of a server asks it from the same machine: ``chat-server stats``, ``top`` and ``trace``."""
