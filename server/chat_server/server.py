@@ -26,10 +26,10 @@ from chat_server.net.loop import IoThread
 from chat_server.net.patience import Patience
 from chat_server.net.tls import Credentials, TlsError, open_credentials
 from chat_server.passwords import make_passwords
-from chat_server.routing.accounts import mint_invite
+from chat_server.routing.accounts import mint_invite, void_invites
 from chat_server.routing.context import Context, Rules
 from chat_server.routing.directory import Directory
-from chat_server.store.base import SERVER, PutConversation
+from chat_server.store.base import SERVER, PutConversation, PutInvite
 from chat_server.store.sqlite import open_store
 
 _log = structlog.get_logger("server")
@@ -112,11 +112,12 @@ class ChatServer:
         batch = [PutConversation(c.row()) for c in directory.conversations.values() if c.kind is Kind.ANNOUNCEMENTS]
         code = None
         self._context.now_ms = int(time.time() * 1000)
+        steps: list[PutInvite] = []
         if self._config.registration != "open" and not directory.users:
+            steps = void_invites(self._context, SERVER)  # only the newest that was printed is good
             code, step = mint_invite(self._context, SERVER, None, 1, _FIRST_INVITE_S)
-            self._store.commit([*batch, step])
-        else:
-            self._store.commit([*batch])
+            steps.append(step)
+        self._store.commit([*batch, *steps])
         return code
 
     def _listen_for_operators(self) -> ControlListener | None:

@@ -53,6 +53,11 @@ class Server:
         host, port = self.ready[2].rsplit(":", 1)
         return host, int(port)
 
+    @property
+    def pid(self) -> int | None:
+        """The process id; None while it does not run."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Start the process and wait for its ready line.
 

@@ -314,6 +314,15 @@ def mint_invite(context: Context, user: int, group: int | None, uses: int, expir
     return code, PutInvite(row)
 
 
+def void_invites(context: Context, user: int) -> list[PutInvite]:
+    """Make all invites of ``user`` worthless; the steps that store it."""
+    invites = context.directory.invites
+    void = [replace(each, uses_left=0) for each in invites.values() if each.created_by == user]
+    for each in void:
+        del invites[each.code_hash]
+    return [PutInvite(each) for each in void]
+
+
 # ---- administration ------------------------------------------------------------------------------------------------
 
 
