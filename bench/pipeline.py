@@ -102,7 +102,9 @@ class Pipeline:
     def decide(self, received: list[tuple[Peer, list[object]]]) -> None:
         """The router's part before the commit."""
         for peer, packets in received:
-            self.dispatcher._take_packets(peer, packets)  # type: ignore[arg-type]
+            self.dispatcher._intake.receive(peer, packets)  # type: ignore[arg-type]
+        while self.dispatcher._intake.has_more:
+            self.dispatcher._intake.serve()
         self.dispatcher._flush()
 
     def commit(self) -> None:

@@ -10,8 +10,8 @@ class Bounds(Struct, frozen=True):
 
     most_jobs: int = 50_000
     """Jobs that wait for the store; above, sends are refused as ``overloaded``."""
-    most_inflight: int = 4_096
-    """Commits of one connection under way; above, its sends are refused as ``overloaded``."""
+    share: int = 512
+    """Commits of one user under way; above, the user's next requests wait, and so do those who send them."""
     most_hashing: int = 256
     """Logins that wait for a hashing thread; above, they are refused as ``overloaded``."""
     ring_bytes: int = 64 * 1024 * 1024

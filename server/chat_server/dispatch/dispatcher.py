@@ -24,6 +24,7 @@ from chat_server.dispatch.completion import Completion
 from chat_server.dispatch.connections import Connections
 from chat_server.dispatch.delivery import Delivery
 from chat_server.dispatch.inbox import Inbox
+from chat_server.dispatch.intake import Intake
 from chat_server.dispatch.outbound import Outbound
 from chat_server.dispatch.peer import News, Peer
 from chat_server.dispatch.pools import Pool, Ticket
@@ -91,6 +92,7 @@ class Dispatcher(threading.Thread):
         self.readers: Pool[Reader] = Pool("reader", readers, store.reader, self.inbox)
         self.hashers: Pool[None] = Pool("hashing", hashers, lambda: None, self.inbox)
         self._rates = Rates(bounds.messages_per_s, bounds.burst) if bounds.messages_per_s else None
+        self._intake = Intake(self._route, bounds.share)
         self._jobs: list[tuple[Lane, int, Job]] = []
         self._completed: list[Committed] = []
         self._inflight = 0
@@ -107,17 +109,20 @@ class Dispatcher(threading.Thread):
             self._now = monotonic()
             for news, subject, detail in items:
                 if news is News.PACKETS:
-                    self._take_packets(subject, detail)
+                    self._intake.receive(subject, detail)
                 elif news is News.COMMITTED:
                     self._take_committed(subject)
                 else:
                     self._take_other(news, subject, detail)
+            self._intake.serve()
             if self._connections.timeout_s == 0.0:
                 self._tick()
             self._flush()
         self._finish()
 
     def _timeout_s(self) -> float | None:
+        if self._intake.has_more:
+            return 0.0
         if self._drain_until is not None:
             return 0.05
         return self._connections.timeout_s
@@ -176,16 +181,6 @@ class Dispatcher(threading.Thread):
 
     # ---- requests
 
-    def _take_packets(self, peer: Peer, received: list[ClientPacket | Error]) -> None:
-        if not peer.is_gone:
-            peer.waiting.extend(received)
-            self._continue(peer)
-
-    def _continue(self, peer: Peer) -> None:
-        """Go on with what waits, up to the next look-up."""
-        while peer.waiting and peer.held is None and not peer.is_gone:
-            self._route(peer, peer.waiting.popleft())
-
     def _route(self, peer: Peer, packet: ClientPacket | Error) -> None:
         peer.routed += 1
         if packet.__class__ is Error:
@@ -203,7 +198,7 @@ class Dispatcher(threading.Thread):
         session = peer.session
         if packet.__class__ not in _POSTS or not session.user:
             return []
-        if self._inflight >= self._bounds.most_jobs or peer.inflight >= self._bounds.most_inflight:
+        if self._inflight >= self._bounds.most_jobs:
             message = "the server is busy: nothing was lost, send it again"
             return self._refuse_for_now(peer, cast(packets.Post, packet), ErrorCode.OVERLOADED, message, RETRY_AFTER_MS)
         if self._rates is not None:
@@ -292,6 +287,7 @@ class Dispatcher(threading.Thread):
         self._inflight += 1
         if peer is not None:
             peer.inflight += 1
+            self._intake.begin(job.user)
 
     def _hold(self, peer: Peer, effect: effects.Ask | effects.Compute) -> None:
         """Let later requests of ``peer`` wait for a look-up, which itself waits for the commits before it."""
@@ -323,7 +319,7 @@ class Dispatcher(threading.Thread):
                     self._perform(peer, each)
             except Exception as failure:  # noqa: BLE001 - safety net: one request fails
                 self._answer_failure(peer, effect.re, "look-up failed", failure)
-            self._continue(peer)
+            self._intake.resume(peer)
 
         pool: Pool[Any]
         if isinstance(effect, effects.Ask):
@@ -381,6 +377,7 @@ class Dispatcher(threading.Thread):
             peer = job.peer
             if peer is not None:
                 peer.inflight -= 1
+                self._intake.end(job.user)
                 self._go_on(peer, job)
 
     def _go_on(self, peer: Peer, job: Job) -> None:
@@ -401,6 +398,7 @@ class Dispatcher(threading.Thread):
             self._completion.fail(job)
             if job.peer is not None:
                 job.peer.inflight -= 1
+                self._intake.end(job.user)
                 if job.peer.held is not None and job.peer.inflight == 0:
                     self._look_up(job.peer)
 

@@ -32,7 +32,7 @@ is.
 class Job:
     """A commit on its way: the writes go to the store, the rest is done by the router thread afterwards."""
 
-    __slots__ = ("commit", "heard_at", "outcomes", "peer", "queued_at", "writes")
+    __slots__ = ("commit", "heard_at", "outcomes", "peer", "queued_at", "user", "writes")
 
     def __init__(self, peer: Peer | None, commit: Commit, queued_at: float) -> None:
         self.peer = peer
@@ -41,6 +41,8 @@ class Job:
         """When the request came in, about: the connection may have sent more since."""
         self.queued_at = queued_at
         """When the router took it up."""
+        self.user = 0 if peer is None else peer.session.user
+        """In whose share it counts; 0 in nobody's."""
         steps = commit.steps
         self.writes: list[Write]
         if len(steps) == 1 and steps[0].__class__ is Log:
