@@ -52,7 +52,9 @@ class Stage:
     @property
     def chat(self) -> ChatScreen:
         """The chat's screen, also while something lies over it."""
-        return next(screen for screen in self.app.screen_stack if isinstance(screen, ChatScreen))
+        screen = self.app.windows.front.screen if self.app.windows.front is not None else None
+        assert screen is not None, "there is no chat"
+        return screen
 
     @property
     def composer(self) -> Composer:

@@ -101,10 +101,10 @@ async def test_markup_is_text(tmp_path: Path) -> None:
 async def test_the_title_holds_plain_characters_alone(tmp_path: Path) -> None:
     """Nothing that others choose freely is ever put into an escape sequence."""
     async with on_stage(tmp_path, furnish(EVIL)) as stage:
-        await stage.until(lambda: stage.app._window_title)
-        assert stage.app._window_title.isascii()
-        assert stage.app._window_title.isprintable()
-        assert "PWNED" not in stage.app._window_title
+        await stage.until(lambda: stage.app.windows.title)
+        assert stage.app.windows.title.isascii()
+        assert stage.app.windows.title.isprintable()
+        assert "PWNED" not in stage.app.windows.title
 
 
 async def test_what_the_user_pastes_is_cleaned(tmp_path: Path) -> None:

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from chat_client.tui.start import Start
+from chat_client.core.addresses import ServerAddress, ServerLink
+from chat_client.core.config import ClientConfig
+from chat_client.core.errors import ConnectError
+from chat_client.core.handshake import probe
+from chat_client.core.profile import Profile
+from chat_client.tui.start import Start, decide
 from tests.conftest import Shared, StartServer
 from tests.support.people import People, contents, history, say
+from tests.support.server import Server
 from tests.tui.stage import PASSWORD, Stage, known, live, newcomer
 
 
@@ -17,6 +23,14 @@ async def ready(stage: Stage) -> None:
     """Wait until the client is online and the screen shows it."""
     await stage.until(lambda: stage.app.client is not None and stage.state.link.synced, "not online")
     await stage.sees("connected")
+
+
+async def probe_link(server: Server) -> ServerLink:
+    """A link with the key that a server shows, as its admin would send it."""
+    address = ServerAddress(*server.address)
+    with pytest.raises(ConnectError) as caught:
+        await probe(address, "")
+    return ServerLink(address, caught.value.fingerprint)
 
 
 async def enter(stage: Stage, line: str) -> None:
@@ -123,22 +137,24 @@ async def test_starting_without_the_server(tmp_path: Path, start_server: StartSe
 
 
 async def test_the_first_start(tmp_path: Path, shared_server: Shared, people: People) -> None:
-    """A form asks for server, name and password, typed in one go with tabs; mistakes are told where they are."""
+    """Server, trust, account: Enter goes on, escape goes back, mistakes are told where they are."""
     host, port = shared_server.address
     name = people.name("ada")
     async with live(tmp_path, Start()) as stage:
-        await stage.sees("Welcome", "Server", "User name", "Password")
-        stage.press("enter", "enter", "enter")
+        await stage.sees("Welcome", "invite link")
+        stage.press("enter")
         await stage.sees("type the server's address")
         stage.type(f"{host}:{port}")
-        stage.press("tab")
+        stage.press("enter")
+        await stage.sees("Account on", "User name", "Password")
+        stage.press("escape")
+        await stage.sees("Welcome")
+        stage.press("enter")
+        await stage.sees("Account on")
         stage.type(name)
-        stage.press("tab")
+        stage.press("enter")
         stage.type("short")
-        stage.press("tab", "down", "space")
-        await stage.settles()
-        await stage.pilot.click("#register")
-        await stage.pilot.click("#password")
+        await stage.sees("too short")
         stage.press("enter")
         await stage.sees("a password has 8 characters or more")
         stage.press("ctrl+u")
@@ -155,12 +171,14 @@ async def test_a_wrong_password_is_asked_again(tmp_path: Path, shared_server: Sh
     user = people.user("ada")
     host, port = shared_server.address
     async with live(tmp_path, Start(None, None, None, user.user or "")) as stage:
+        await stage.sees("Welcome")
         stage.type(f"{host}:{port}")
-        stage.press("enter", "enter")
+        stage.press("enter")
+        await stage.sees("Account on", "Log in")
         stage.type("wrong password")
         stage.press("enter")
-        await stage.sees("password")
-        await stage.until(lambda: "connecting" not in stage.text and stage.app.screen.query_one("#password").has_focus)
+        await stage.sees("check user name and password")
+        await stage.until(lambda: stage.app.screen.query_one("#password").has_focus)
         stage.type(PASSWORD)
         stage.press("enter")
         await ready(stage)
@@ -171,21 +189,67 @@ async def test_a_server_with_a_key_of_its_own_is_asked_about(tmp_path: Path, sta
     server = start_server(insecure=False)
     host, port = server.address
     async with live(tmp_path, Start(), insecure=False) as stage:
+        await stage.sees("Welcome")
         stage.type(f"{host}:{port}")
         stage.press("enter")
-        stage.type("ada")
-        stage.press("enter")
-        stage.type(PASSWORD)
-        await stage.settles()
-        await stage.pilot.click("#register")
-        await stage.pilot.click("#go")
         await stage.sees("Trust this server?", "sha256:")
         stage.press("escape")
         await stage.sees("the server is not trusted")
-        await stage.pilot.click("#go")
+        stage.press("enter")
         await stage.sees("Trust this server?")
         stage.press("enter")
+        await stage.sees("Account on", "Register a new account")
+        stage.type("ada")
+        stage.press("enter")
+        stage.type(PASSWORD)
+        stage.press("enter")
         await ready(stage)
+
+
+async def test_a_link_skips_what_it_tells(tmp_path: Path, start_server: StartServer) -> None:
+    """With an invite link the key is trusted and the invite known: the first screen to see is the account."""
+    server = start_server(insecure=False, registration="invite")
+    boss = People(server.address)
+    found = await probe_link(server)
+    async with live(tmp_path, Start(None, None, found, ""), insecure=False) as stage:
+        await stage.sees("Account on", "invite code")
+        stage.type("ada")
+        stage.press("enter")
+        stage.type(PASSWORD)
+        stage.press("enter")
+        await stage.sees("asks for an invite code")
+    boss.close()
+
+
+async def test_two_servers_in_one_list(tmp_path: Path, start_server: StartServer) -> None:
+    """Each has its mark and its counts; F6 and a click go there; what comes on the other is told and counted."""
+    first, second = start_server(), start_server("--name", "Other place")
+    here, there = People(first.address), People(second.address)
+    me, you = here.name("me"), there.name("you")
+    async with live(tmp_path, newcomer(second.address, you)) as stage:
+        await ready(stage)
+    async with live(tmp_path, newcomer(first.address, me)) as stage:
+        await ready(stage)
+    profile = Profile(tmp_path)
+    start = decide(profile, ClientConfig())
+    assert start.account is not None
+    assert [account.user for account in start.others] == [you]
+    async with live(tmp_path, start) as stage:
+        await ready(stage)
+        await stage.sees("Servers", "● Other place", "▌● Team chat")
+        guest = there.user("guest")
+        say(guest, f"@{you}", "over here")
+        await stage.until(lambda: any("Other place" in line[:24] and "1" in line[:24] for line in stage.lines))
+        stage.press("alt+a")
+        await stage.until(lambda: stage.state.me == you)
+        await stage.sees("over here", "▌● Other place")
+        stage.press("f6")
+        await stage.until(lambda: stage.state.me == me)
+        second.kill9()
+        await stage.sees("○ Other place")
+        assert stage.state.link.status == "online"
+    here.close()
+    there.close()
 
 
 @pytest.mark.parametrize("keys", [["f1"], ["/help"]])

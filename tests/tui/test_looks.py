@@ -36,18 +36,18 @@ def test_names_can_be_read_and_told_apart(theme: Theme) -> None:
 
 async def test_own_keys_work_and_are_told(tmp_path: Path) -> None:
     """A key from the settings does what the old one did, and help and hints name it."""
-    config = ClientConfig(keys={"chat-switch": "f5", "message-reply": "f6"})
+    config = ClientConfig(keys={"chat-switch": "f5", "message-reply": "f9"})
     async with on_stage(tmp_path, config=config) as stage:
         await stage.sees("f5 switch")
         stage.press("f5")
         await stage.sees("Enter opens")
-        stage.press("escape", "ctrl+s", "f6")
+        stage.press("escape", "ctrl+s", "f9")
         await stage.sees("Reply to bob: line 3")
         stage.press("escape", "f1")
         await stage.sees("Go to a conversation")
         assert any("f5" in line and "Go to a conversation" in line for line in stage.lines)
         rows = [row.left for row in stage.app.screen.query_one("#help").rows]  # type: ignore[attr-defined]
-        assert any("f6" in left[0][0] and left[1][0] == "Reply" for left in rows if len(left) == 2)
+        assert any("f9" in left[0][0] and left[1][0] == "Reply" for left in rows if len(left) == 2)
 
 
 def test_room_and_history_come_back(tmp_path: Path) -> None:

@@ -174,3 +174,44 @@ async def test_what_happened_since_one_left(tmp_path: Path) -> None:
         stage.press("enter")
         await stage.until(lambda: stage.state.current == "#ops")
         await stage.until(lambda: any("→" in row and "look" in row for row in stage.chat.transcript.rows))
+
+
+async def test_parts_of_the_list_fold_and_tell_what_is_unread_in_them(tmp_path: Path) -> None:
+    """Enter on a title folds its part; its title counts; the keys pass by titles; it is still folded the next time."""
+    async with on_stage(tmp_path) as stage:
+        stage.arrive("#ops", "carol", "@ada look", mentions=("ada",))
+        stage.chat.rooms.focus()
+        stage.press("home", "enter")
+        await stage.until(lambda: "# ops" not in stage.text)
+        assert any("▸Groups" in line and "@1" in line for line in stage.lines)
+        stage.press("escape", "alt+down")
+        await stage.until(lambda: stage.state.current == "@bob")
+        await stage.app.windows.remember()
+    async with on_stage(tmp_path) as stage:
+        assert "# ops" not in stage.text
+        stage.chat.rooms.focus()
+        stage.press("home", "enter")
+        await stage.sees("# ops")
+
+
+async def test_panes_and_the_place_of_the_reader_come_back(tmp_path: Path) -> None:
+    """What was put away stays away, and whoever had scrolled up stands there again."""
+    lines = [message("#general", seq, "bob", f"line {seq}") for seq in range(1, 200)]
+    happened = [
+        *online(entry("#general", 199)),
+        events.Arrived("#general", tuple(lines)),
+        events.ConversationOpened("#general"),
+    ]
+    async with on_stage(tmp_path, happened, size=(120, 20)) as stage:
+        stage.press("f8", "pageup", "pageup", "pageup")
+        await stage.until(lambda: not stage.chat.transcript.follows)
+        await stage.settles()
+        rows = stage.chat.transcript.rows
+        stage.press("f7")
+        await stage.settles()
+        await stage.app.windows.remember()
+    async with on_stage(tmp_path, happened, size=(120, 20)) as stage:
+        await stage.settles()
+        assert stage.chat.has_class("-no-members")
+        assert stage.chat.has_class("-no-rooms")
+        assert [row.split("│")[-1] for row in stage.chat.transcript.rows] == [row.split("│")[-1] for row in rows]

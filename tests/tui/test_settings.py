@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from chat_client.core.accounts import Account
+from chat_client.core.addresses import ServerAddress
+from chat_client.core.client import ChatClient
 from chat_client.core.config import ClientConfig, load_config
+from chat_client.core.profile import Profile
 from chat_client.tui import cli
+from chat_client.tui.app import ChatApp
 from chat_client.tui.settings import check, key_bindings, suited, template
+from chat_client.tui.start import Start
+from tests.tui.stage import Stage, plain
 
 
 @pytest.fixture
@@ -18,6 +25,12 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "there" / "client.toml"
     monkeypatch.setenv("CHAT_CLIENT_CONFIG", str(path))
     return path
+
+
+def write(path: Path, text: str) -> None:
+    """Save settings, as an editor does."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
 
 
 def test_a_new_file_names_everything_and_changes_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,3 +86,24 @@ def test_a_terminal_without_a_cursor_is_refused(monkeypatch: pytest.MonkeyPatch,
     """TERM=dumb gets a line that names the other client, and the status of a wrong call."""
     monkeypatch.setenv("TERM", "dumb")
     assert cli.main(["--profile", str(tmp_path)]) == 2
+
+
+async def test_settings_are_taken_over_while_it_runs(tmp_path: Path, path: Path) -> None:
+    """Theme, keys, clock and ASCII change when the file does; a mistake is told with its line and changes nothing."""
+    account = Account(ServerAddress("chat.example.org"), "ada")
+    async with ChatClient(account, Profile(tmp_path / "profile")) as client:
+        client.apply(plain())
+        app = ChatApp(client.profile, ClientConfig(), Start(account), client=client, settings_path=path)
+        async with app.run_test(size=(120, 36), notifications=True) as pilot:
+            stage = Stage(app, client, pilot)
+            await stage.sees("line 3", "^k switch")
+            write(path, 'theme = "chat-light"\ntime_format = "%Hh%M"\n[keys]\nchat-switch = "f5"\n')
+            await stage.sees("f5 switch", "09h03")
+            assert app.theme == "chat-light"
+            write(path, "them = 1\n")
+            told = f"{path}:1: them is no setting"
+            await stage.until(lambda: any(told in toast.message for toast in app._notifications))
+            assert app.theme == "chat-light"
+            write(path, "ascii = true\n")
+            await stage.until(lambda: all(line.isascii() for line in stage.lines[:3]))
+            assert app.theme == "chat-dark"

@@ -111,7 +111,9 @@ def test_the_first_screen_is_there_soon(terminal: Tmux, shared_server: Shared, p
     host, port = shared_server.address
     terminal.start_tui("--insecure")
     terminal.sees("Welcome", "Server")
-    terminal.type(f"{host}:{port}", "Tab", people.name("ada"), "Tab", PASSWORD, "Tab", "Down", "Space", "Tab", "Enter")
+    terminal.type(f"{host}:{port}", "Enter")
+    terminal.sees("Account on", "Register a new account")
+    terminal.type(people.name("ada"), "Enter", PASSWORD, "Enter")
     terminal.sees("connected", "/create #group")
     terminal.type("C-c", "C-c")
     terminal.sees("ended=0")
@@ -198,9 +200,9 @@ def test_a_fault_of_its_own_is_one_line_and_a_whole_terminal(terminal: Tmux, tmp
     script.write_text(
         "import sys\n"
         "from chat_client.tui import cli\n"
-        "from chat_client.tui.screens.first_run import FirstRunScreen\n"
-        "def _go(self): raise RuntimeError('on purpose')\n"
-        "FirstRunScreen._go = _go\n"
+        "from chat_client.tui.screens.first_run import WelcomeScreen\n"
+        "def _go(self, field, text): raise RuntimeError('on purpose')\n"
+        "WelcomeScreen.wrong = _go\n"
         f"sys.exit(cli.main(['--profile', {str(tmp_path / 'profile')!r}]))\n"
     )
     terminal.type(f"{sys.executable} {script}; echo ended=$?", "Enter")

@@ -90,6 +90,7 @@ def _version() -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from chat_client.core.config import config_path
     from chat_client.core.errors import ConfigError
     from chat_client.core.profile import Profile
     from chat_client.tui.settings import check, suited
@@ -97,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
 
     profile = Profile(Path(options.profile)) if options.profile else Profile.default()
     try:
-        config = suited(check(), os.environ, ascii_only=options.ascii)
+        config = suited(check(), ascii_only=options.ascii)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
@@ -129,7 +130,15 @@ def _run(options: argparse.Namespace) -> int:
 
     if isinstance(sys.__stderr__, io.TextIOWrapper):
         sys.__stderr__.reconfigure(errors="replace")  # a sign that the terminal does not have must not end the program
-    app = ChatApp(profile, config, start, insecure=options.insecure, log_path=log_path)
+    app = ChatApp(
+        profile,
+        config,
+        start,
+        insecure=options.insecure,
+        log_path=log_path,
+        settings_path=config_path(),
+        always_ascii=options.ascii,
+    )
     return asyncio.run(_show(app, mouse=config.mouse))
 
 

@@ -9,6 +9,7 @@ __all__ = ["CHAT_BINDINGS", "GENERAL_BINDINGS", "HINTS", "MESSAGE_BINDINGS", "ME
 GENERAL_BINDINGS: Final[list[BindingType]] = [
     Binding("ctrl+q", "quit", "Quit", priority=True, id="app-quit"),
     Binding("ctrl+p", "command_palette", "Commands", priority=True, id="app-palette"),
+    Binding("f6", "server(1)", "Next server", priority=True, id="app-server"),
     Binding("ctrl+z", "suspend_process", "To the background (fg comes back)", priority=True, id="app-suspend"),
 ]
 

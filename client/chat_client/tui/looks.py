@@ -12,7 +12,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
-__all__ = ["DARK", "GLYPHS", "LIGHT", "PLAIN_GLYPHS", "Glyphs", "Looks", "contrast"]
+__all__ = ["CONTRAST", "DARK", "GLYPHS", "LIGHT", "PLAIN_GLYPHS", "THEMES", "Glyphs", "Looks", "contrast"]
 
 MIN_CONTRAST: Final = 4.5
 """What WCAG asks of text at the least."""
@@ -79,6 +79,34 @@ LIGHT: Final = Theme(
         "scrollbar-corner-color": "#fbfbf9",
     },
 )
+CONTRAST: Final = Theme(
+    name="chat-contrast",
+    primary="#7fd0ff",
+    secondary="#ffffff",
+    accent="#ffd75f",
+    warning="#ffd75f",
+    error="#ff8080",
+    success="#7fff9f",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1c1c1c",
+    dark=True,
+    variables={
+        "border": "#ffffff",
+        "border-blurred": "#b0b0b0",
+        "input-selection-background": "#005f87",
+        "screen-selection-background": "#005f87",
+        "block-cursor-background": "#ffffff",
+        "block-cursor-foreground": "#000000",
+        "scrollbar": "#b0b0b0",
+        "scrollbar-background": "#000000",
+        "scrollbar-background-hover": "#000000",
+        "scrollbar-background-active": "#000000",
+        "scrollbar-corner-color": "#000000",
+    },
+)
+THEMES: Final = (DARK, LIGHT, CONTRAST)
 
 
 class Glyphs(msgspec.Struct, frozen=True):
@@ -100,6 +128,7 @@ class Glyphs(msgspec.Struct, frozen=True):
     down: str = "▼"
     up: str = "▲"
     more: str = "▾"
+    folded: str = "▸"
     came: str = "→"
     went: str = "←"
     both: str = "⇄"
@@ -111,8 +140,8 @@ class Glyphs(msgspec.Struct, frozen=True):
 GLYPHS: Final = Glyphs()
 PLAIN_GLYPHS: Final = Glyphs(
     rule="-", dots="-", bar="|", strong_bar="#", cursor=">", ellipsis="~", pending=".", failed="x", read="+", quote=",",
-    online="*", away="%", offline="o", down="v", up="^", more="v", came=">", went="<", both="=", draft="&", dot="-",
-    warning="!",
+    online="*", away="%", offline="o", down="v", up="^", more="v", folded=">", came=">", went="<", both="=", draft="&",
+    dot="-", warning="!",
 )  # fmt: skip
 
 

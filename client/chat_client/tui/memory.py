@@ -1,4 +1,4 @@
-"""What a window remembers over a restart besides what the core keeps: which conversation was open, what was written.
+"""What a window remembers over a restart besides what the core keeps: where one was, what was written, what was hidden.
 
 It is for comfort alone: a file that cannot be read or written is no reason to say anything.
 """
@@ -18,6 +18,7 @@ __all__ = ["Memory"]
 
 MAX_LINES: Final = 200
 MAX_ACCOUNTS: Final = 32
+MAX_PLACES: Final = 200
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 class _Kept(msgspec.Struct):
     room: str = ""
     lines: list[str] = []
+    places: dict[str, tuple[str, int]] = {}
+    hidden: list[str] = []
 
 
 class _File(msgspec.Struct):
@@ -42,12 +45,17 @@ class Memory:
         """The conversation that was open last; empty: none."""
         self.lines: list[str] = []
         """What was sent last, oldest first."""
+        self.places: dict[str, tuple[str, int]] = {}
+        """Where the reader stood, by conversation: an entry's key and a row of the screen; not there: at the end."""
+        self.hidden: set[str] = set()
+        """Panes and parts of the list of conversations that were put away."""
         self.is_changed = False
 
     def load(self) -> "Memory":
         """Take over what is on disk, if anything is."""
         kept = _read(self._path).accounts.get(self._key, _Kept())
         self.room, self.lines = kept.room, kept.lines[-MAX_LINES:]
+        self.places, self.hidden = dict(kept.places), set(kept.hidden)
         return self
 
     def open(self, room: str) -> None:
@@ -61,6 +69,23 @@ class Memory:
             self.lines = [*self.lines[1 - MAX_LINES :], line]
             self.is_changed = True
 
+    def stood(self, room: str, place: tuple[str, int] | None) -> None:
+        """Remember where the reader stands in a conversation; None: at its end."""
+        if self.places.get(room) == place:
+            return
+        self.places.pop(room, None)
+        if place is not None:
+            self.places[room] = place
+            while len(self.places) > MAX_PLACES:
+                del self.places[next(iter(self.places))]
+        self.is_changed = True
+
+    def hide(self, part: str, hidden: bool) -> None:
+        """Remember that a part of the screen was put away, or brought back."""
+        if hidden != (part in self.hidden):
+            self.hidden ^= {part}
+            self.is_changed = True
+
     def save(self) -> None:
         """Write what changed; what other windows wrote for other accounts stays."""
         if not self.is_changed:
@@ -68,7 +93,7 @@ class Memory:
         self.is_changed = False
         file = _read(self._path)
         file.accounts.pop(self._key, None)
-        file.accounts[self._key] = _Kept(self.room, self.lines)
+        file.accounts[self._key] = _Kept(self.room, self.lines, self.places, sorted(self.hidden))
         while len(file.accounts) > MAX_ACCOUNTS:
             del file.accounts[next(iter(file.accounts))]
         try:

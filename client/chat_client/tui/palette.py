@@ -1,7 +1,7 @@
 """The commands of the chat in Textual's command palette: from the one table that /help is made from, too."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from chat_client.tui.app import ChatApp
 
 __all__ = ["ChatCommands"]
+
+ADD_SERVER: Final = "Add a server"
+ADD_SERVER_HELP: Final = "One more account, here or on another server; F6 goes from one to the next"
 
 
 class ChatCommands(Provider):
@@ -23,17 +26,25 @@ class ChatCommands(Provider):
 
     async def discover(self) -> Hits:
         """Offer all commands."""
+        yield DiscoveryHit(ADD_SERVER, self._add_server, help=ADD_SERVER_HELP)
         for entry in self._commands():
             yield DiscoveryHit(entry.usage, partial(self._choose, entry), text=entry.usage, help=entry.summary)
 
     async def search(self, query: str) -> Hits:
         """Offer what fits."""
         matcher = self.matcher(query)
+        score = matcher.match(ADD_SERVER)
+        if score > 0:
+            yield Hit(score, matcher.highlight(ADD_SERVER), self._add_server, help=ADD_SERVER_HELP)
         for entry in self._commands():
             text = f"{entry.usage} {entry.summary}"
             score = matcher.match(text)
             if score > 0:
                 yield Hit(score, matcher.highlight(entry.usage), partial(self._choose, entry), help=entry.summary)
+
+    def _add_server(self) -> None:
+        app: ChatApp = self.app  # type: ignore[assignment]
+        app.action_add_server()
 
     def _choose(self, entry: Command) -> None:
         app: ChatApp = self.app  # type: ignore[assignment]

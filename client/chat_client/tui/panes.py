@@ -1,18 +1,36 @@
 """What stands in the panes and bars around the transcript, as rows made from the client's state. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
+import msgspec
 from rich.cells import cell_len
 
-from chat_client.core.state import ClientState, Conversation, Person, Typist
+from chat_client.core.state import ClientState, Conversation, LinkStatus, Person, Typist
 from chat_client.tui.drawing import Piece, Row
 from chat_client.tui.looks import Glyphs
 
-__all__ = ["banner_row", "header_row", "member_rows", "presence_mark", "room_rows", "status_row", "window_title"]
+__all__ = [
+    "SECTION",
+    "SERVER",
+    "ServerMark",
+    "badge",
+    "banner_row",
+    "header_row",
+    "member_rows",
+    "presence_mark",
+    "room_rows",
+    "row_width",
+    "status_row",
+    "window_title",
+]
 
 _ORDER: Final = {"online": 0, "away": 1, "dnd": 1, "unknown": 2, "offline": 2}
 MAX_BADGE: Final = 999
+SECTION: Final = "section "
+"""What the keys of titles begin with; no conversation is called so."""
+SERVER: Final = "server "
+"""What the keys of other accounts begin with."""
 
 
 def presence_mark(person: Person | None, glyphs: Glyphs) -> Piece:
@@ -30,8 +48,29 @@ def presence_mark(person: Person | None, glyphs: Glyphs) -> Piece:
 # ---- Rooms ----------------------------------------------------------------------------------------------------------
 
 
-def room_rows(state: ClientState, glyphs: Glyphs) -> list[Row]:
-    """Return the list of conversations: groups, private chats, what comes from the server; each in a fixed order."""
+class ServerMark(msgspec.Struct, frozen=True):
+    """One of several accounts, as the list of conversations shows it."""
+
+    key: str
+    """``user@host:port``."""
+    label: str
+    status: LinkStatus
+    unread: int = 0
+    mentions: int = 0
+    is_front: bool = False
+
+
+def room_rows(
+    state: ClientState, glyphs: Glyphs, servers: Sequence[ServerMark] = (), hidden: Container[str] = ()
+) -> list[Row]:
+    """Return the list of conversations: groups, private chats, what comes from the server; each in a fixed order.
+
+    Args:
+        state: What the client in front knows.
+        glyphs: The signs.
+        servers: All accounts, where there are several.
+        hidden: Parts that are folded; what is unread in them is told by their titles.
+    """
     entries = state.conversations.values()
     groups = sorted((e for e in entries if e.kind == "group" and (e.joined or e.name == state.current)), key=_by_name)
     chats = sorted((e for e in entries if e.kind == "private"), key=_by_name)
@@ -42,9 +81,38 @@ def room_rows(state: ClientState, glyphs: Glyphs) -> list[Row]:
             continue
         if rows:
             rows.append(Row())
-        rows.append(Row(left=((f" {title}", "dim"),)))
-        rows += [_room_row(state, entry, glyphs) for entry in section]
+        is_hidden = title in hidden
+        sign = glyphs.folded if is_hidden else glyphs.more
+        total = _total(section) if is_hidden else ()
+        rows.append(Row(f"{SECTION}{title}", ((f"{sign}{title}", "dim"),), (*total, (" ", "dim"))))
+        if not is_hidden:
+            rows += [_room_row(state, entry, glyphs) for entry in section]
+    if servers:
+        rows += [Row(), Row(left=((" Servers", "dim"),)), *(_server_row(mark, glyphs) for mark in servers)]
     return rows
+
+
+def _total(section: Sequence[Conversation]) -> tuple[Piece, ...]:
+    mentions = sum(entry.mentions for entry in section if not entry.muted)
+    unread = sum(entry.unread for entry in section if not entry.muted)
+    return _counted(mentions, unread)
+
+
+def _counted(mentions: int, unread: int) -> tuple[Piece, ...]:
+    if mentions:
+        return ((f"@{min(mentions, MAX_BADGE)}", "mention"),)
+    return ((str(min(unread, MAX_BADGE)), "badge"),) if unread else ()
+
+
+def _server_row(mark: ServerMark, glyphs: Glyphs) -> Row:
+    sign, role = {
+        "online": (glyphs.online, "success"),
+        "connecting": (glyphs.away, "new"),
+    }.get(mark.status, (glyphs.offline, "error"))
+    lead: Piece = (glyphs.cursor if mark.is_front else " ", "accent")
+    name = (mark.label, "title" if mark.is_front else "text")
+    badges = () if mark.is_front else _counted(mark.mentions, mark.unread)
+    return Row(f"{SERVER}{mark.key}", (lead, (f"{sign} ", role), name), (*badges, (" ", "dim")))
 
 
 def _by_name(entry: Conversation) -> str:
@@ -219,9 +287,10 @@ def _waiting(state: ClientState, glyphs: Glyphs, unread_key: str) -> tuple[Piece
     return ()
 
 
-def window_title(state: ClientState) -> str:
+def window_title(state: ClientState, others: Sequence[ClientState] = ()) -> str:
     """Return what the terminal's title says: counts and a name that the protocol keeps to plain characters."""
-    count = state.mentions or state.unread
+    everywhere = (state, *others)
+    count = sum(each.mentions for each in everywhere) or sum(each.unread for each in everywhere)
     name = state.current or "chat"
     text = f"({count}) chat: {name}" if count else f"chat: {name}"
     return "".join(character for character in text if character.isascii() and character.isprintable())

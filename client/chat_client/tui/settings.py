@@ -4,6 +4,7 @@ import ast
 import difflib
 import inspect
 import json
+import os
 import sys
 from collections.abc import Mapping
 from itertools import pairwise
@@ -77,8 +78,11 @@ def check(path: Path | None = None) -> ClientConfig:
     return config
 
 
-def suited(config: ClientConfig, environment: Mapping[str, str], *, ascii_only: bool = False) -> ClientConfig:
+def suited(
+    config: ClientConfig, environment: Mapping[str, str] | None = None, *, ascii_only: bool = False
+) -> ClientConfig:
     """Return the settings as the terminal allows them: where the locale has no Unicode, ASCII alone is drawn."""
+    environment = os.environ if environment is None else environment
     locale = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "C.UTF-8")
     has_unicode = "utf-8" in locale.lower() or "utf8" in locale.lower()
     return replace(config, ascii=True) if ascii_only or not has_unicode else config

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,10 @@ from chat_protocol.names import user_name
 __all__ = ["Start", "decide", "link_of", "password_from"]
 
 
+MAX_WINDOWS: Final = 8
+"""Accounts that run in one program."""
+
+
 class Start(msgspec.Struct, frozen=True):
     """What is known before the screen is there."""
 
@@ -26,6 +31,8 @@ class Start(msgspec.Struct, frozen=True):
     link: ServerLink | None = None
     """What the form is filled in with."""
     user: str = ""
+    others: tuple[Account, ...] = ()
+    """More accounts of this device, each with a window of its own."""
 
 
 def link_of(text: str, *, insecure: bool) -> ServerLink:
@@ -97,10 +104,14 @@ def decide(
         credentials = Credentials(password, register=new_user is not None, invite=invite)
     elif not profile.accounts.token(account):
         return Start(None, None, link or ServerLink(account.address), account.user)
-    if link is not None and link.fingerprint and not profile.trust.pin(link.address):
+    if link is not None and link.fingerprint:
         profile.prepare()
         profile.trust.trust(link.address, link.fingerprint)
-    return Start(account, credentials, link, account.user)
+    others: tuple[Account, ...] = ()
+    if not server and not name:
+        known = (other for other in profile.accounts.all() if other != account and profile.accounts.token(other))
+        others = tuple(known)[: MAX_WINDOWS - 1]
+    return Start(account, credentials, link, account.user, others)
 
 
 def _folded(name: str) -> str:

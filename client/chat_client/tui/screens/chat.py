@@ -3,6 +3,7 @@
 import time
 from typing import Final
 
+import msgspec
 from textual import on
 from textual.geometry import Offset
 
@@ -12,7 +13,7 @@ from chat_client.core.config import ClientConfig
 from chat_client.core.state import ClientState
 from chat_client.tui.looks import Looks
 from chat_client.tui.memory import Memory
-from chat_client.tui.panes import banner_row, header_row, member_rows, room_rows, status_row
+from chat_client.tui.panes import SECTION, SERVER, banner_row, header_row, member_rows, room_rows, status_row
 from chat_client.tui.screens.doing import Doing
 from chat_client.tui.screens.keyboard import ChatKeys
 from chat_client.tui.widgets.composer import Composer
@@ -34,9 +35,11 @@ class ChatScreen(ChatKeys):
         self.memory = memory
         for line in memory.lines:
             self.composer.remember(line)
+        for part in ("no-rooms", "no-members"):
+            self.set_class(part in memory.hidden, f"-{part}")
         self.doing = Doing(self, client)
         self._state = ClientState()
-        self._places: dict[str, Place | None] = {}
+        self._places: dict[str, Place | None] = {name: Place(*place) for name, place in memory.places.items()}
         self._notes: dict[str, Notes] = {}
         self._jump: tuple[str, int] | None = None
         self._is_ready = False
@@ -68,11 +71,33 @@ class ChatScreen(ChatKeys):
         self._show_transcript(state)
         people_changed = state.people is not before.people
         if people_changed or state.conversations is not before.conversations or not self.rooms.rows:
-            self.rooms.set_rows(room_rows(state, glyphs), state.current or "")
+            self.show_rooms()
             entry = state.conversations.get(state.current or "")
             old = before.conversations.get(before.current or "")
             if people_changed or old is None or entry is None or entry.members is not old.members or entry is not old:
                 self.members.set_rows(member_rows(state, entry, glyphs))
+
+    def set_looks(self, looks: Looks) -> None:
+        """Draw everything with other colours or other signs."""
+        super().set_looks(looks)
+        if self._is_ready:
+            self._state = msgspec.structs.replace(self._state, people={}, conversations={})
+            self.show_state(self.client.state)
+
+    def show_rooms(self) -> None:
+        """Draw the list of conversations."""
+        if self._is_ready:
+            state = self._state
+            rows = room_rows(state, self.looks.glyphs, self.servers, self.memory.hidden)
+            self.rooms.set_rows(rows, state.current or "")
+
+    def keep_place(self) -> None:
+        """Have the memory know where the reader stands, and what is put away."""
+        for name, place in (*self._places.items(), (self.transcript.conversation, self.transcript.place)):
+            if name:
+                self.memory.stood(name, (place.key, place.offset) if place is not None else None)
+        for part in ("no-rooms", "no-members"):
+            self.memory.hide(part, self.has_class(f"-{part}"))
 
     def _open_first(self, state: ClientState) -> ClientState:
         """Open, when nothing is open yet, what was open last time, else what is most urgent."""
@@ -130,8 +155,8 @@ class ChatScreen(ChatKeys):
     def focus_changed(self, focused: bool) -> None:
         """Note that the user came back to the terminal, or left it."""
         self.client.set_focus(focused)
-        self._state = self.client.state
-        if focused:
+        self.show_state(self.client.state)
+        if focused and self._is_ready:
             self.transcript.tell()
 
     @on(Transcript.OlderWanted)
@@ -149,7 +174,14 @@ class ChatScreen(ChatKeys):
 
     @on(RowList.Chosen, "#rooms")
     def _room_chosen(self, event: RowList.Chosen) -> None:
-        self.open(event.key)
+        if event.key.startswith(SERVER):
+            self.post_message(self.ServerWanted(event.key.removeprefix(SERVER)))
+        elif event.key.startswith(SECTION):
+            part = event.key.removeprefix(SECTION)
+            self.memory.hide(part, part not in self.memory.hidden)
+            self.show_rooms()
+        else:
+            self.open(event.key)
 
     @on(RowList.Chosen, "#members")
     def _member_chosen(self, event: RowList.Chosen) -> None:

@@ -17,7 +17,7 @@ from chat_client.tui.looks import Looks
 from chat_client.tui.screens.base import Dialog
 from chat_client.tui.widgets.rows import Bar, RowList
 
-__all__ = ["ListingScreen", "PasswordScreen", "Question", "listing_rows"]
+__all__ = ["ListingScreen", "Notice", "PasswordScreen", "Question", "listing_rows"]
 
 MAX_COLUMN: Final = 32
 """Cells of a column that is not the last."""
@@ -59,6 +59,33 @@ class Question(Dialog[bool]):
     def action_answer(self, yes: bool) -> None:
         """Answer with a key."""
         self.finish(yes)
+
+
+class Notice(Dialog[bool]):
+    """A text that is to be read; there is nothing to choose."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close", id="notice-close")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """Build the box."""
+        with Vertical(classes="dialog"):
+            yield Static(Content(printable(self._title)), classes="dialog-title", markup=False)
+            yield Static(Content(printable(self._text)), classes="dialog-text", markup=False)
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Close", id="close")
+
+    @on(Button.Pressed)
+    def _pressed(self) -> None:
+        self.finish(True)
+
+    def action_close(self) -> None:
+        """Close it with a key."""
+        self.finish(True)
 
 
 def listing_rows(listing: Listing) -> list[Row]:

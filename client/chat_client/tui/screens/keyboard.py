@@ -8,6 +8,7 @@ from typing import Final
 
 from textual import events, on
 from textual.app import SuspendNotSupported
+from textual.message import Message as Event
 
 from chat_client.core.results import Listing, Opened, Row
 from chat_client.core.state import Message
@@ -15,6 +16,7 @@ from chat_client.core.text import Safe, safe_line
 from chat_client.tui.catch_up import catch_up
 from chat_client.tui.editor import edit_text, editor_command
 from chat_client.tui.inline import find_links
+from chat_client.tui.panes import SECTION, SERVER
 from chat_client.tui.screens.dialogs import ListingScreen, Question
 from chat_client.tui.screens.help import HelpScreen, help_rows
 from chat_client.tui.screens.parts import ChatParts
@@ -32,6 +34,13 @@ TWICE_S: Final = 2.0
 class ChatKeys(ChatParts):
     """The actions behind the keys in :mod:`chat_client.tui.keys`."""
 
+    class ServerWanted(Event):
+        """The user wants to see another account's window."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     _interrupted_at = float("-inf")
     _last_room: str | None = None
 
@@ -47,6 +56,10 @@ class ChatKeys(ChatParts):
         waiting = [entry for entry in state.conversations.values() if entry.unread and entry.name != state.current]
         loud = [entry for entry in waiting if not entry.muted]
         if not loud:
+            elsewhere = [mark for mark in self.servers if mark.unread and not mark.is_front]
+            if elsewhere:
+                self.post_message(self.ServerWanted(max(elsewhere, key=lambda mark: mark.mentions).key))
+                return
             self.app.notify("nothing is unread", markup=False, timeout=2)
             return
         named = [entry for entry in loud if entry.mentions]
@@ -54,7 +67,7 @@ class ChatKeys(ChatParts):
 
     def action_room(self, step: int) -> None:
         """Go to the next conversation of the list, as it stands there."""
-        keys = [row.key for row in self.rooms.rows if row.key]
+        keys = [row.key for row in self.rooms.rows if row.key and not row.key.startswith((SECTION, SERVER))]
         current = self.client.state.current
         if keys:
             place = keys.index(current) if current in keys else -step

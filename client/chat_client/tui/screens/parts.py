@@ -16,6 +16,7 @@ from chat_client.core.text import printable
 from chat_client.tui.drawing import Piece, Row, clip
 from chat_client.tui.keys import CHAT_BINDINGS, HINTS, MESSAGE_BINDINGS, MESSAGE_HINTS
 from chat_client.tui.looks import Looks
+from chat_client.tui.panes import ServerMark
 from chat_client.tui.widgets.completion import CompletionPopup
 from chat_client.tui.widgets.composer import Composer
 from chat_client.tui.widgets.rows import Bar, RowList
@@ -62,6 +63,8 @@ class ChatParts(Screen[None]):
         self.popup = CompletionPopup(looks, id="popup")
         self.about: tuple[str, Message] | None = None
         """``reply`` or ``edit`` and the message that the composer is about."""
+        self.servers: tuple[ServerMark, ...] = ()
+        """All accounts that run, where there are several."""
 
     def compose(self) -> ComposeResult:
         """Put the parts together."""
@@ -105,6 +108,11 @@ class ChatParts(Screen[None]):
             part.set_looks(looks)
         self.transcript.set_looks(looks)
         self.show_hints()
+
+    def set_config(self, config: ClientConfig) -> None:
+        """Go on with other settings."""
+        self.config = config
+        self.transcript.set_clock(config.time_format, fold_joins=config.fold_joins, hide_joins=config.hide_joins)
 
     def tell(self, text: str, *, is_error: bool = False) -> None:
         """Show a line of the program's own, in the transcript if one is open."""

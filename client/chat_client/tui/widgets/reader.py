@@ -74,6 +74,8 @@ class Reader(ScrollView, can_focus=True):
         self._is_placing = False
         """Whether the reader has not moved since the conversation was opened."""
         self._chip_start = -1
+        self._wanted: Place | None = None
+        """Where to stand once it is loaded."""
 
     # ---- What is shown ----------------------------------------------------------------------------------------------
 
@@ -107,13 +109,19 @@ class Reader(ScrollView, can_focus=True):
         self.unread = conversation.unread
         self._is_placing = True
         self.viewport.follows = True
-        index = self.feed.index_of(place.key) if place is not None and place.key else None
+        self._wanted = place if place is not None and place.key else None
         if conversation.new_from is not None:
             self._stand_at_new()
-        elif index is not None and place is not None:
-            self._is_placing = False
-            self.viewport.return_to(index, place)
+        else:
+            self._return()
         self._settle()
+
+    def _return(self) -> None:
+        """Stand where the reader left, as soon as that is loaded and unless they have moved since."""
+        index = self.feed.index_of(self._wanted.key) if self._wanted is not None else None
+        if index is not None and self._wanted is not None:
+            self.viewport.return_to(index, self._wanted)
+            self._is_placing = False
 
     def update(self, conversation: Conversation) -> None:
         """Take over what changed. Whoever has scrolled up stays exactly where they are, until they write something."""
@@ -129,6 +137,8 @@ class Reader(ScrollView, can_focus=True):
         self.unread = conversation.unread
         if self._is_placing and (before is None or before.new_from != conversation.new_from):
             self._stand_at_new()
+        elif self._is_placing and conversation.new_from is None:
+            self._return()
         self._settle()
 
     def set_clock(self, time_format: str, *, fold_joins: bool, hide_joins: bool = False) -> None:
