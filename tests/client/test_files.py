@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chat_client.core.accounts import Account, AccountStore, Credentials
 from chat_client.core.addresses import ServerAddress, ServerLink, fingerprint_of, parse_link
 from chat_client.core.config import ClientConfig, load_config
-from chat_client.core.errors import ConfigError
+from chat_client.core.errors import ConfigError, ConnectError
 from chat_client.core.profile import Profile
 from chat_client.core.trust import TrustStore
 
@@ -61,11 +61,19 @@ def test_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_pins(tmp_path: Path) -> None:
-    """A pin holds until it is forgotten or replaced."""
+    """A pin holds until it is forgotten or replaced on purpose: trusting another certificate is refused."""
     store = TrustStore(tmp_path / "trust.json")
     assert store.pin(HOME.address) == ""
     store.trust(HOME.address, "SHA256:" + "AB:" * 31 + "AB")
     assert TrustStore(tmp_path / "trust.json").pin(HOME.address) == PRINT
+    store.trust(HOME.address, PRINT)
+    other = "sha256:" + "0" * 64
+    with pytest.raises(ConnectError, match=f"chat-cli trust {HOME.address.key}") as caught:
+        store.trust(HOME.address, other)
+    assert (caught.value.code, caught.value.is_final) == ("wrong_fingerprint", True)
+    assert store.pin(HOME.address) == PRINT
+    store.replace(HOME.address, other)
+    assert store.pin(HOME.address) == other
     store.forget(HOME.address)
     assert store.pin(HOME.address) == ""
     with pytest.raises(ConfigError, match="64 hex digits"):

@@ -324,7 +324,7 @@ async def test_certificate_is_pinned(start_server: StartServer, tmp_path: Path) 
         await client.trust(fingerprint)
         await until(lambda: client.state.link.synced)
         assert (await probe(address, fingerprint)).registration == "open"
-        profile.trust.trust(address, "sha256:" + "0" * 64)
+        profile.trust.replace(address, "sha256:" + "0" * 64)
         client._transport.abort() if client._transport else None
         await until(lambda: client.state.link.status == "refused")
         assert client.state.link.code == "wrong_fingerprint"

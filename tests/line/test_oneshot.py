@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -252,4 +253,25 @@ def test_certificates(start_server: StartServer, tmp_path: Path) -> None:
     link = f"chat://{alice.server}/?fp={fingerprint}&user=alice"
     other.run("login", "--server", link, typed=f"{PASSWORD}\n")
     wrong = f"chat://{alice.server}/?fp=sha256:{'0' * 64}&user=alice"
-    assert "another certificate" in other.run("login", "--server", wrong, typed=f"{PASSWORD}\n", code=1).stderr
+    assert "not the one trusted before" in other.run("login", "--server", wrong, typed=f"{PASSWORD}\n", code=1).stderr
+    assert "not the one trusted before" in other.run("send", "--server", wrong, "@alice", "x", code=1).stderr
+
+
+def test_a_changed_certificate_is_a_full_stop(start_server: StartServer, tmp_path: Path) -> None:
+    """Nothing is sent to a server that shows another certificate, until a command of its own takes the new one."""
+    server = start_server(insecure=False)
+    alice = Person("alice", tmp_path / "alice", server.address)
+    link = f"chat://{alice.server}/?fp={server.ready[3]}&user=alice"
+    alice.run("register", "--server", link, typed=f"{PASSWORD}\n")
+    server.keep_port()
+    server.terminate()
+    shutil.rmtree(server.data_dir / "tls")
+    server.start()
+    for command in (("send", "@alice", "secret"), ("login", "--server", alice.server, "--user", "alice"), ("list",)):
+        told = alice.run(*command, typed=f"{PASSWORD}\nyes\n", code=1).stderr
+        assert f"chat-cli trust {alice.server}" in told
+        assert server.ready[3] in told
+    assert "fingerprint" in alice.run("trust", alice.server, code=2).stderr
+    assert "64 hex digits" in alice.run("trust", alice.server, "sha256:12", code=1).stderr
+    assert "no longer sha256:" in alice.run("trust", alice.server, server.ready[3]).stdout
+    alice.run("list")

@@ -88,6 +88,10 @@ class Server:
             line += data
         return line.decode()
 
+    def keep_port(self) -> None:
+        """Listen on the present port at later starts, too."""
+        self._flags += ["--port", str(self.address[1])]
+
     def signal_stop(self) -> None:
         """Send SIGTERM and do not wait."""
         assert self._process is not None

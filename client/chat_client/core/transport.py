@@ -12,6 +12,7 @@ from typing import Final
 
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.errors import ConnectError
+from chat_client.core.trust import changed_certificate
 from chat_protocol.connection import ClientConnection
 from chat_protocol.errors import LocalProtocolError, RemoteProtocolError
 from chat_protocol.packets import Packet, Ping, ServerPacket
@@ -195,13 +196,7 @@ def _mistrust(address: ServerAddress, fingerprint: str, pin: str) -> ConnectErro
             fingerprint=fingerprint,
             is_final=True,
         )
-    return ConnectError(
-        "wrong_fingerprint",
-        f"{address.key} shows another certificate than before. Somebody may be in between: ask the server's"
-        " admin before you trust the new one",
-        fingerprint=fingerprint,
-        is_final=True,
-    )
+    return changed_certificate(address, fingerprint)
 
 
 def _no_delay(writer: asyncio.StreamWriter) -> None:

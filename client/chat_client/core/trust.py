@@ -5,10 +5,22 @@ from pathlib import Path
 import msgspec
 
 from chat_client.core.addresses import ServerAddress, fingerprint_of
-from chat_client.core.errors import ConfigError
+from chat_client.core.errors import ConfigError, ConnectError
 from chat_client.core.files import locked, read_private, write_private
 
-__all__ = ["TrustStore"]
+__all__ = ["TrustStore", "changed_certificate"]
+
+
+def changed_certificate(address: ServerAddress, fingerprint: str) -> ConnectError:
+    """Return the full stop for a server that shows, or a link that names, another certificate than the pinned one."""
+    return ConnectError(
+        "wrong_fingerprint",
+        f"the certificate of {address.key} is not the one trusted before, but {fingerprint}. Somebody may be in"
+        f" between, so nothing is sent. Ask the server's admin; if it was changed on purpose, run: chat-cli trust"
+        f" {address.key} and the fingerprint that the admin tells you",
+        fingerprint=fingerprint,
+        is_final=True,
+    )
 
 
 class TrustStore:
@@ -26,7 +38,21 @@ class TrustStore:
         return self._read().get(address.key, "")
 
     def trust(self, address: ServerAddress, fingerprint: str) -> None:
-        """Pin a server's certificate; takes the place of an older pin.
+        """Pin the certificate of a server that has none yet; nothing where it is pinned already.
+
+        Raises:
+            ConnectError: ``wrong_fingerprint``: another certificate is pinned. Only :meth:`replace` lifts that.
+            ConfigError: It is no fingerprint, or the file cannot be written.
+        """
+        fingerprint = fingerprint_of(fingerprint)
+        with locked(self._lock):
+            pins = self._read()
+            if pins.get(address.key, fingerprint) != fingerprint:
+                raise changed_certificate(address, fingerprint)
+            self._write({**pins, address.key: fingerprint})
+
+    def replace(self, address: ServerAddress, fingerprint: str) -> None:
+        """Pin another certificate than before: for a command that the user gives for nothing else.
 
         Raises:
             ConfigError: It is no fingerprint, or the file cannot be written.

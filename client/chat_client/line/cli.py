@@ -202,6 +202,18 @@ def _register(name: str) -> _Parser:
     return parser
 
 
+def _trust(name: str) -> _Parser:
+    parser = _parser(
+        name,
+        "Trust a server's certificate, also in the place of another one. Give the fingerprint that the server's admin"
+        " tells you, not the one that a connection shows.",
+        timeout="",
+    )
+    parser.add_argument("address", metavar="ADDRESS", help="HOST:PORT, or a chat:// link that names the fingerprint")
+    parser.add_argument("sha256", metavar="FINGERPRINT", nargs="?", default="", help="sha256: and 64 hex digits")
+    return parser
+
+
 def _chat(name: str) -> _Parser:
     parser = _parser(name, "Chat line by line, or run a command for a script.", timeout="")
     parser.prog = "chat-cli"
@@ -226,6 +238,7 @@ COMMANDS: Final[dict[str, Callable[[str], _Parser]]] = {
     "stats": _stats,
     "login": _login,
     "register": _register,
+    "trust": _trust,
 }
 """The commands for scripts, each with what makes its parser."""
 
@@ -270,6 +283,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from chat_client.line.setup import log_in_command
 
             return log_in_command(arguments)
+        case "trust":
+            from chat_client.line.setup import trust
+
+            return trust(arguments)
         case _:
             from chat_client.line.talk import chat
 

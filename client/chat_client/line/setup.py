@@ -13,11 +13,12 @@ from chat_client.core.config import load_config
 from chat_client.core.errors import RequestError
 from chat_client.core.profile import Profile
 from chat_client.core.text import safe_line
+from chat_client.core.trust import changed_certificate
 from chat_client.line.codes import FAILED, NOT_LOGGED_IN, OK, UNREACHABLE, USAGE, CommandError
 from chat_client.line.script import ScriptClient, connected
 from chat_protocol.names import user_name
 
-__all__ = ["account_for", "first_run", "link_of", "log_in", "log_in_command", "profile_of", "require_account"]
+__all__ = ["account_for", "first_run", "link_of", "log_in", "log_in_command", "profile_of", "require_account", "trust"]
 
 ATTEMPTS: Final = 3
 _NO_ACCOUNT: Final = (
@@ -47,6 +48,8 @@ def link_of(arguments: Namespace) -> ServerLink | None:
 def account_for(arguments: Namespace, profile: Profile) -> Account | None:
     """Return the known account that fits ``--server`` and ``--user``, else the settings, else the one used last."""
     link = link_of(arguments)
+    if link is not None and link.fingerprint and profile.trust.pin(link.address) not in ("", link.fingerprint):
+        raise changed_certificate(link.address, link.fingerprint)
     user = _user(arguments.user or (link.user if link else ""))
     known = profile.accounts.all()
     if link is None and not user:
@@ -150,19 +153,30 @@ def log_in(arguments: Namespace, profile: Profile, *, register: bool) -> Account
 
 
 def _pin(arguments: Namespace, profile: Profile, link: ServerLink) -> None:
-    """Pin the certificate that the user or the link names."""
-    fingerprint = arguments.fingerprint or ""
-    if not fingerprint and link.fingerprint:
-        known = profile.trust.pin(link.address)
-        if known and known != link.fingerprint:
-            raise CommandError(
-                FAILED,
-                f"the link names another certificate of {link.address.key} than the one trusted before: ask the"
-                " server's admin, then give the right one with --fingerprint",
-            )
-        fingerprint = link.fingerprint
-    if fingerprint:
-        profile.trust.trust(link.address, fingerprint)
+    """Pin the certificate that the user or the link names; a link alone never takes the place of a pin."""
+    if arguments.fingerprint:
+        profile.trust.replace(link.address, arguments.fingerprint)
+    elif link.fingerprint:
+        profile.trust.trust(link.address, link.fingerprint)
+
+
+def trust(arguments: Namespace) -> int:
+    """``trust``: take a server's certificate, also in the place of another one."""
+    profile = profile_of(arguments)
+    link = parse_link(arguments.address)
+    fingerprint = arguments.sha256 or link.fingerprint
+    if not fingerprint:
+        raise CommandError(USAGE, "name the fingerprint, sha256: and 64 hex digits, as the server's admin tells it")
+    profile.prepare()
+    before = profile.trust.pin(link.address)
+    profile.trust.replace(link.address, fingerprint)
+    now = profile.trust.pin(link.address)
+    if before == now:
+        print(f"{link.address.key} is trusted with this certificate already")  # noqa: T201 - the command's output
+    else:
+        shown = f", no longer {before}" if before else ""
+        print(f"{link.address.key} is trusted with {now}{shown}")  # noqa: T201 - the command's output
+    return OK
 
 
 async def _sign_in(account: Account, profile: Profile, credentials: Credentials) -> None:
