@@ -7,6 +7,7 @@ from chat_client.core.client import ChatClient
 from chat_client.core.errors import RequestError
 from chat_client.core.query import Query, parse_query
 from chat_client.core.results import Listing, Opened, Result, Row, Told
+from chat_client.core.standing import in_order, recipient_detail, state_word, summary
 from chat_client.core.state import Message
 from chat_client.core.table import Argument, Arguments, command
 from chat_client.core.text import Safe, safe_line
@@ -165,11 +166,9 @@ async def _receipts(client: ChatClient, conversation: str | None, arguments: Arg
     if target.status != "sent":
         text = target.reason or ("it waits for a connection" if client.state.link.status != "online" else "on its way")
         return Told(safe_line(f"{target.status}: {text}"))
-    rows = []
-    for entry in await client.receipts(_here(conversation), target.message_id):
-        tried = f"{entry.attempts} attempts" if entry.attempts > 1 else ""
-        retry = f"next in {entry.next_retry_ms / 1000:g} s" if entry.next_retry_ms is not None else ""
-        detail = ", ".join(part for part in (entry.reason, tried, retry) if part)
-        rows.append(Row((safe_line(f"@{entry.user}"), safe_line(entry.state), safe_line(detail))))
-    title = safe_line(f"{len(rows)} recipients of: {target.content[:40]}")
-    return Listing(title, (Safe("user"), Safe("state"), Safe("detail")), tuple(rows))
+    found = await client.receipts(_here(conversation), target.message_id)
+    rows = tuple(
+        Row((safe_line(f"@{each.user}"), state_word(each), recipient_detail(each))) for each in in_order(found)
+    )
+    title = safe_line(f"{summary(found)}: {target.content[:40]}")
+    return Listing(title, (Safe("user"), Safe("state"), Safe("detail")), rows)

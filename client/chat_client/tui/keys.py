@@ -50,7 +50,9 @@ MESSAGE_BINDINGS: Final[list[BindingType]] = [
     Binding("d", "screen.message('delete')", "Delete", id="message-delete"),
     Binding("plus", "screen.message('react')", "React", id="message-react"),
     Binding("y", "screen.message('copy')", "Copy", id="message-copy"),
-    Binding("i", "screen.message('receipts')", "Who has it", id="message-receipts"),
+    Binding(
+        "i", "screen.message('receipts')", "All about it: who has read it, who has it, why not", id="message-receipts"
+    ),
     Binding("o", "screen.message('open')", "Open its first link", id="message-open"),
     Binding("enter", "screen.message('enter')", "Go to what it answers, show it whole, load a gap", id="message-enter"),
 ]

@@ -14,6 +14,7 @@ from chat_client.core.parsing import parse_line
 from chat_client.core.results import Listing, Opened, PasswordWanted, Quit, Result, Told
 from chat_client.core.state import Gap, Message
 from chat_client.core.wording import expand_emoji
+from chat_client.tui.about import about_message
 from chat_client.tui.screens.dialogs import ListingScreen, PasswordScreen
 
 if TYPE_CHECKING:
@@ -50,10 +51,9 @@ class Doing:
         except (OSError, sqlite3.Error) as error:
             _log.exception("something failed")
             self._screen.tell(f"this failed: {error}: try again", is_error=True)
-        except Exception:
+        except Exception:  # noqa: BLE001 - safety net: whatever it is, it is told, and the program goes on
             _log.exception("something failed that should not")
             self._screen.tell("this failed, and should not: try again; the log tells more", is_error=True)
-            raise
 
     # ---- Writing ----------------------------------------------------------------------------------------------------
 
@@ -83,6 +83,19 @@ class Doing:
     async def delete(self, conversation: str, message: Message) -> None:
         """Erase a message."""
         await self._client.delete(conversation, message.message_id)
+
+    async def about(self, conversation: str, message: Message) -> None:
+        """Show all that is known of a message; of an own one the server is asked how far it got."""
+        entry = self._client.state.conversations.get(conversation)
+        if entry is None:
+            return
+        recipients, note = None, ""
+        if message.mine and message.seq and not message.deleted:
+            try:
+                recipients = await self._client.receipts(conversation, message.message_id)
+            except RequestError as error:
+                note = f"how far it got now cannot be asked: {error}"
+        await self.show(about_message(entry, message, recipients, note))
 
     async def show(self, result: Result) -> None:
         """Show what a command returned."""
@@ -134,7 +147,7 @@ class Doing:
         entry = self._client.state.conversations.get(conversation)
         if entry is None or not entry.has_older or entry.loading_older or self._rests(conversation):
             return
-        self._screen.run_worker(self._load_older(conversation), exit_on_error=False)
+        self.start(self._load_older(conversation))
 
     async def _load_older(self, conversation: str) -> None:
         try:
@@ -143,6 +156,9 @@ class Doing:
             self._rest(conversation)
             if error.code not in ("offline", "connection_lost", "timeout"):
                 self._screen.tell(f"older messages cannot be loaded: {error}", is_error=True)
+        except Exception:
+            self._rest(conversation)
+            raise
 
     def fill_gap(self, conversation: str, gap: Gap, *, newest_first: bool, is_asked: bool) -> None:
         """Load a part of the log; by itself only while there is a connection."""
@@ -150,7 +166,7 @@ class Doing:
         if key in self._loading or (not is_asked and (self._rests(conversation) or not self._client.state.link.synced)):
             return
         self._loading.add(key)
-        self._screen.run_worker(self._fill(conversation, gap, newest_first, is_asked), exit_on_error=False)
+        self.start(self._fill(conversation, gap, newest_first, is_asked))
 
     async def _fill(self, conversation: str, gap: Gap, newest_first: bool, is_asked: bool) -> None:
         try:
@@ -159,6 +175,9 @@ class Doing:
             self._rest(conversation)
             if is_asked:
                 self._screen.tell(str(error), is_error=True)
+        except Exception:
+            self._rest(conversation)
+            raise
         finally:
             self._loading.discard((conversation, gap.seq))
 

@@ -37,6 +37,23 @@ def strength(password: str) -> str:
     return "strong" if len(password) + 3 * kinds >= 22 else "fair"
 
 
+class Choice(RadioButton):
+    """A choice that can be seen without colours, too."""
+
+    BUTTON_LEFT = "("
+    BUTTON_RIGHT = ")"
+
+    def watch_value(self) -> None:
+        """Show it by the sign as well."""
+        self.BUTTON_INNER = "*" if self.value else " "
+        super().watch_value()
+
+    def on_mount(self) -> None:
+        """Show the first choice."""
+        self.BUTTON_INNER = "*" if self.value else " "
+        self.refresh()
+
+
 class Form(Screen[None]):
     """Lines to fill in, a place for what is wrong, and a button."""
 
@@ -158,8 +175,8 @@ class AccountScreen(Form):
             yield Static(Content(printable(f"Account on {where}  3 of 3")), classes="dialog-title", markup=False)
             with RadioSet(id="mode", compact=True) as modes:
                 modes.display = self._may_register
-                yield RadioButton("Register a new account", value=self._registers, id="register")
-                yield RadioButton("Log in", value=not self._registers, id="log-in")
+                yield Choice("Register a new account", value=self._registers, id="register")
+                yield Choice("Log in", value=not self._registers, id="log-in")
             yield Static(Content("User name"), classes="label", markup=False)
             yield Input(self._user, placeholder="ada", id="user", select_on_focus=False)
             yield Static(Content("Password"), classes="label", markup=False)

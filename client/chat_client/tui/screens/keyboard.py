@@ -176,8 +176,10 @@ class ChatKeys(ChatParts):
                 self._write_about(what, message)
             case "delete":
                 self.doing.start(self._delete(name, message))
-            case "react" | "receipts":
-                self._command_about(what, message)
+            case "react":
+                self._react_to(message)
+            case "receipts":
+                self.doing.start(self.doing.about(name, message))
             case "copy":
                 self.app.copy_to_clipboard(message.content)
                 self.app.notify(f"copied {len(message.content)} characters", markup=False, timeout=2)
@@ -210,14 +212,12 @@ class ChatKeys(ChatParts):
                 return True
         return False
 
-    def _command_about(self, what: str, message: Message) -> None:
+    def _react_to(self, message: Message) -> None:
         if not message.seq:
             self.app.notify("this message is not sent yet", markup=False, severity="warning")
-        elif what == "react":
+        else:
             self.composer.set_text(f"/react ^{message.seq} :")
             self.composer.focus()
-        else:
-            self.doing.start(self.doing.command(f"/receipts ^{message.seq}"))
 
     def _go_from(self, name: str, message: Message) -> None:
         """Go to what a message answers, or is about."""

@@ -1,6 +1,8 @@
 """Find messages on the server (or on this device, without a connection) and go to one."""
 
+import logging
 import re
+import sqlite3
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -24,6 +26,8 @@ from chat_client.tui.screens.base import Dialog
 from chat_client.tui.widgets.rows import Bar, RowList
 
 __all__ = ["SearchScreen", "hit_rows"]
+
+_log = logging.getLogger(__name__)
 
 WHERE_CELLS = 16
 WHO_CELLS = 12
@@ -118,7 +122,17 @@ class SearchScreen(Dialog[Opened | None]):
 
     def _go(self) -> None:
         self._note("searching")
-        self.run_worker(self._search(), exclusive=True, exit_on_error=True)
+        self.run_worker(self._guarded(), exclusive=True, exit_on_error=False)
+
+    async def _guarded(self) -> None:
+        try:
+            await self._search()
+        except (OSError, sqlite3.Error) as error:
+            _log.exception("the search failed")
+            self._note(f"this failed: {error}: try again", role="error")
+        except Exception:  # noqa: BLE001 - safety net: a search that fails is told, and can be tried again
+            _log.exception("the search failed, and should not")
+            self._note("this failed, and should not: the log tells more", role="error")
 
     async def _search(self) -> None:
         try:
