@@ -181,7 +181,10 @@ def decode_client(payload: bytes) -> ClientPacket:
         raise _explain(payload, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RemoteProtocolError(ErrorCode.BAD_JSON, "the payload is not one JSON object in UTF-8") from None
-    for field, check in (_CHECKS_OF_CLEAN if _is_clean(payload) else _CHECKS)[packet.__class__]:
+    checks = _CHECKS[packet.__class__]
+    if len(checks) > 1 and _is_clean(payload):
+        checks = _CHECKS_OF_CLEAN[packet.__class__]
+    for field, check in checks:
         value = getattr(packet, field)
         if value.__class__ is str and (problem := check(value)) is not None:
             code, message = problem

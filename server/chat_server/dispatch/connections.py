@@ -32,7 +32,8 @@ class Connections:
         self._outbound = outbound
         self.all: set[Peer] = set()
         self.online: dict[int, list[Peer]] = {}
-        self._cursors: dict[tuple[str, int], Advance] = {}
+        self._cursors: dict[tuple[str, int], tuple[int, int]] = {}
+        """By device and conversation: the user, and what the device has. It is told every few events and stored once."""
         self._presence: set[int] = set()
         self._tick_at: float | None = None
 
@@ -113,9 +114,7 @@ class Connections:
             return
         peer.received[conversation.id] = seq
         session = peer.session
-        self._cursors[session.device, conversation.id] = Advance(
-            session.device, session.user, conversation.id, seq, self._context.now_ms
-        )
+        self._cursors[session.device, conversation.id] = (session.user, seq)
         if self._tick_at is None:
             self._want_tick()
 
@@ -140,9 +139,9 @@ class Connections:
         """The cursors that are to be stored."""
         if not self._cursors:
             return None
-        steps = tuple(self._cursors.values())
-        self._cursors = {}
-        return Commit(steps)
+        now_ms = self._context.now_ms
+        cursors, self._cursors = self._cursors, {}
+        return Commit(tuple(Advance(device, user, at, seq, now_ms) for (device, at), (user, seq) in cursors.items()))
 
     def _tell_presence(self) -> None:
         directory = self._context.directory

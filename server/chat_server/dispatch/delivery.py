@@ -111,16 +111,12 @@ class Delivery:
         name = self.directory.name_for(conversation, viewer)
         frames = [encode_frame(place_event(name, body)) for _, body, _ in events]
         blob = b"".join(frames)
-        origins = {origin for _, _, origin in events if origin is not None and conversation.id in origin.live}
+        left_out = _spans(events, frames, conversation.id)
         for outlet, peers in audience.groups().items():
-            own = {
-                origin: b"".join(frame for frame, event in zip(frames, events, strict=True) if event[2] is not origin)
-                for origin in origins
-                if origin.outlet is outlet
-            }
+            own = {origin: _without(blob, spans) for origin, spans in left_out.items() if origin.outlet is outlet}
             self._outbound.deliver(outlet, Deliver(conversation.id, events[0][0], blob, peers, own or None))
             self._statistics.deliveries += len(peers) * len(events)
-        self._statistics.deliveries -= sum(1 for event in events if event[2] in origins)
+        self._statistics.deliveries -= sum(map(len, left_out.values()))
 
     def _push_to_user(
         self, name: str, peers: list[Peer], conversation: int, events: list[tuple[int, bytes, Peer | None]]
@@ -362,6 +358,33 @@ class Delivery:
             case Kind.NOTIFICATIONS:
                 shown["title"] = "Notifications"
         return shown
+
+
+def _spans(
+    events: list[tuple[int, bytes, Peer | None]], frames: list[bytes], conversation: int
+) -> dict[Peer, list[tuple[int, int]]]:
+    """Where in the joined frames stand those that a live connection sent itself: it knows them by their acks."""
+    spans: dict[Peer, list[tuple[int, int]]] = {}
+    start = 0
+    for event, frame in zip(events, frames, strict=True):
+        end = start + len(frame)
+        origin = event[2]
+        if origin is not None and conversation in origin.live:
+            spans.setdefault(origin, []).append((start, end))
+        start = end
+    return spans
+
+
+def _without(blob: bytes, spans: list[tuple[int, int]]) -> bytes:
+    """``blob`` without these parts of it: as many pieces as there are parts, whatever else it holds."""
+    view = memoryview(blob)
+    pieces: list[memoryview] = []
+    at = 0
+    for start, end in spans:
+        pieces.append(view[at:start])
+        at = end
+    pieces.append(view[at:])
+    return b"".join(pieces)
 
 
 def _backlog_frames(name: str, bodies: list[bytes], *, is_last: bool) -> Iterable[bytes]:

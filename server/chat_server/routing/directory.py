@@ -250,7 +250,7 @@ class Directory:
 
     def group(self, name: str) -> Conversation | None:
         """The group of that name, however it is written, with or without ``#``; None also for what is no name."""
-        found = self.groups.get(name)
+        found = self.groups.get(name[1:] if name[:1] == "#" else name)
         if found is None:
             try:
                 found = self.groups.get(names.group_name(name))
