@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 import msgspec
 
 from chat_server import __version__, log
-from chat_server.config import Config, ConfigError, load
+from chat_server.config import Config, ConfigError, is_loopback, load
 from chat_server.console import commands
 from chat_server.links import invite_link
 from chat_server.store.base import StoreError
@@ -58,10 +58,20 @@ HELP: Final = {
     "insecure": "plain TCP instead of TLS; on loopback only",
     "tls_cert": "own certificate, a PEM file (default: a self-signed one made at first start)",
     "tls_key": "key of the own certificate, a PEM file",
+    "allow_root": "run as root, and listen on more than loopback",
     "name": "the server's title for people",
     "registration": "who may register: open, invite or closed",
     "rate_limit": "messages per second of one user, or off",
     "rate_burst": "messages that a user may send at once",
+    "request_limit": "other requests per second of one user",
+    "request_burst": "other requests that a user may send at once",
+    "login_failures": "wrong passwords before each further attempt has to wait",
+    "registrations_per_hour": "accounts that one address may make where registration is open",
+    "max_connections_per_user": "connections of one user at most",
+    "max_strangers_per_address": "connections of one address at most that are not logged in",
+    "max_groups_per_user": "groups that a user may be in",
+    "max_members_per_group": "members of a group at most",
+    "max_devices_per_user": "devices of one user; one more logs the oldest out",
     "max_frame": "longest frame of a client after login, in bytes",
     "retries": "attempts after 2, 4, 8... s on a push or a store write that fails, before it is given up",
     "max_connections": "connections at most",
@@ -90,6 +100,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(f"chat-server: {error}", file=sys.stderr)
         return EXIT_USAGE if flags else EXIT_CONFIG
+    if os.geteuid() == 0 and not config.allow_root and not is_loopback(config.host):
+        print(
+            "chat-server: a fault in what the network reaches would have all the rights of root: run it as a user of"
+            " its own, or say --allow-root",
+            file=sys.stderr,
+        )
+        return EXIT_CONFIG
+    os.umask(0o077)
     log.set_up(config.log_level, config.log_format)
     return _serve(config)
 

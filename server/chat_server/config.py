@@ -36,10 +36,20 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     insecure: bool = False
     tls_cert: str = ""
     tls_key: str = ""
+    allow_root: bool = False
     name: Annotated[str, Meta(min_length=1, max_length=64)] = "Team chat"
     registration: Annotated[str, Meta(pattern="^(open|invite|closed)$")] = "invite"
     rate_limit: Annotated[str, Meta(pattern=r"^(off|[0-9]+(\.[0-9]+)?)$")] = "10"
     rate_burst: Positive = 40
+    request_limit: Annotated[int, Meta(ge=1)] = 50
+    request_burst: Positive = 500
+    login_failures: Positive = 5
+    registrations_per_hour: Positive = 60
+    max_connections_per_user: Positive = 32
+    max_strangers_per_address: Positive = 32
+    max_groups_per_user: Positive = 1000
+    max_members_per_group: Positive = 10_000
+    max_devices_per_user: Positive = 100
     max_frame: Annotated[int, Meta(ge=4096, le=MAX_SERVER_FRAME_BYTES)] = MAX_FRAME_BYTES
     retries: Annotated[int, Meta(ge=0, le=10)] = 3
     max_connections: Positive = 10_000
@@ -61,6 +71,11 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def messages_per_s(self) -> float:
         """The rate limit of one user; 0 is none."""
         return 0.0 if self.rate_limit == "off" else float(self.rate_limit)
+
+    @property
+    def is_open_to_strangers(self) -> bool:
+        """Whether limits on guessing, registering and connecting are in force: always, but for tests on loopback."""
+        return self.rate_limit != "off" or not is_loopback(self.host)
 
 
 def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Config:

@@ -24,6 +24,7 @@ from chat_server.net.control import ControlListener
 from chat_server.net.listener import Listener
 from chat_server.net.loop import IoThread
 from chat_server.net.patience import Patience
+from chat_server.net.strangers import Strangers
 from chat_server.net.tls import Credentials, TlsError, open_credentials
 from chat_server.passwords import make_passwords
 from chat_server.routing.accounts import mint_invite, void_invites
@@ -58,12 +59,7 @@ class ChatServer:
         directory = Directory(self._store.load())
         self._context = Context(
             directory,
-            Rules(
-                server=f"chat-server/{__version__}",
-                name=config.name,
-                registration=config.registration,
-                max_frame=config.max_frame,
-            ),
+            _rules(config),
             make_passwords(config.argon2_memory_kib, config.argon2_time_cost),
             new_id=_new_id,
             new_secret=secrets.token_urlsafe,
@@ -72,6 +68,8 @@ class ChatServer:
         bounds = Bounds(
             messages_per_s=config.messages_per_s,
             burst=config.rate_burst,
+            requests_per_s=config.request_limit,
+            request_burst=config.request_burst,
             ring_bytes=config.cache_mib * 1024 * 1024,
             retry_delays_s=tuple(min(_MOST_RETRY_S, 2.0**number) for number in range(1, config.retries + 1)),
         )
@@ -83,7 +81,8 @@ class ChatServer:
         self._io = [
             IoThread(number, self._dispatcher.inbox, patience, credentials) for number in range(config.io_threads)
         ]
-        self._listener = Listener(config.host, config.port, self._io, config.max_connections)
+        strangers = Strangers(config.max_strangers_per_address if config.is_open_to_strangers else None)
+        self._listener = Listener(config.host, config.port, self._io, config.max_connections, strangers)
         self._control = self._listen_for_operators()
 
     @property
@@ -169,6 +168,21 @@ class ChatServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _rules(config: Config) -> Rules:
+    return Rules(
+        server=f"chat-server/{__version__}",
+        name=config.name,
+        registration=config.registration,
+        max_frame=config.max_frame,
+        max_groups_per_user=config.max_groups_per_user,
+        max_members_per_group=config.max_members_per_group,
+        max_devices_per_user=config.max_devices_per_user,
+        max_connections_per_user=config.max_connections_per_user,
+        login_failures=config.login_failures if config.is_open_to_strangers else 0,
+        registrations_per_hour=config.registrations_per_hour if config.is_open_to_strangers else 0,
+    )
 
 
 def _credentials(config: Config) -> Credentials:

@@ -21,5 +21,10 @@ class Bounds(Struct, frozen=True):
     messages_per_s: float = 0.0
     """Sends of one user; above, they are refused as ``rate_limited``. 0: no limit."""
     burst: int = 40
+    """Sends of one user at once."""
+    requests_per_s: float = 50.0
+    """Other requests of one user; above, they are refused as ``rate_limited``. None where messages have no limit."""
+    request_burst: int = 500
+    """Other requests of one user at once."""
     retry_delays_s: tuple[float, ...] = (2.0, 4.0, 8.0)
     """A store write that fails for a passing reason is tried again after each of these."""

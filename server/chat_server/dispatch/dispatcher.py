@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import monotonic, time
-from typing import Any, Final, cast, get_args
+from typing import Any, Final
 
 import structlog
 from msgspec import UNSET, UnsetType
@@ -19,6 +19,7 @@ from chat_protocol import packets
 from chat_protocol.errors import COUNTED, ErrorCode
 from chat_protocol.frames import encode_frame
 from chat_protocol.packets import ClientPacket, Error
+from chat_server.dispatch.admission import Admission
 from chat_server.dispatch.bounds import Bounds
 from chat_server.dispatch.completion import Completion
 from chat_server.dispatch.connections import Connections
@@ -34,18 +35,16 @@ from chat_server.dispatch.statistics import Statistics
 from chat_server.dispatch.synchroniser import Synchroniser
 from chat_server.dispatch.traces import Traces
 from chat_server.dispatch.writer import Committed, Job, Writer
-from chat_server.routing import accounts, effects, posting
+from chat_server.routing import accounts, effects
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Directory
 from chat_server.routing.effects import RETRY_AFTER_MS, Effect
 from chat_server.routing.lanes import LANE_OF, Lane
-from chat_server.routing.rates import Rates
 from chat_server.routing.router import decide
 from chat_server.store.base import Reader, Snapshot, Standing, Store
 
 _log = structlog.get_logger("router")
 
-_POSTS: Final = frozenset(get_args(packets.Post))
 _OF_A_CONVERSATION: Final = (effects.Log, effects.Begin, effects.End, effects.Changed)
 _DRAIN_S: Final = 5.0
 """How long a stopping server waits for commits under way."""
@@ -91,7 +90,7 @@ class Dispatcher(threading.Thread):
         )
         self.readers: Pool[Reader] = Pool("reader", readers, store.reader, self.inbox)
         self.hashers: Pool[None] = Pool("hashing", hashers, lambda: None, self.inbox)
-        self._rates = Rates(bounds.messages_per_s, bounds.burst) if bounds.messages_per_s else None
+        self._admission = Admission(context, bounds)
         self._intake = Intake(self._route, bounds.share)
         self._jobs: list[tuple[Lane, int, Job]] = []
         self._completed: list[Committed] = []
@@ -130,8 +129,7 @@ class Dispatcher(threading.Thread):
     def _tick(self) -> None:
         self._connections.tick()
         self._store_cursors()
-        if self._rates is not None:
-            self._rates.forget_idle(self._context.now_ms)
+        self._admission.forget_idle()
 
     def _store_cursors(self) -> None:
         commit = self._connections.take_cursors()
@@ -187,36 +185,12 @@ class Dispatcher(threading.Thread):
             self._answer_error(peer, packet)
             return
         try:
-            found = self._refusal(peer, packet) or decide(self._context, peer.session, packet)  # type: ignore[arg-type]
+            refusal = self._admission.refusal(peer, packet, self._inflight)  # type: ignore[arg-type]
+            found = refusal or decide(self._context, peer.session, packet)  # type: ignore[arg-type]
             for effect in found:
                 self._perform(peer, effect)
         except Exception as error:  # noqa: BLE001 - safety net: one request fails
             self._answer_failure(peer, getattr(packet, "id", UNSET), f"{type(packet).__name__} failed", error)
-
-    def _refusal(self, peer: Peer, packet: ClientPacket) -> list[Effect]:
-        """What the state of the whole server refuses, before any rule."""
-        session = peer.session
-        if packet.__class__ not in _POSTS or not session.user:
-            return []
-        if self._inflight >= self._bounds.most_jobs:
-            message = "the server is busy: nothing was lost, send it again"
-            return self._refuse_for_now(peer, cast(packets.Post, packet), ErrorCode.OVERLOADED, message, RETRY_AFTER_MS)
-        if self._rates is not None:
-            wait_ms = self._rates.take(session.user, self._context.now_ms)
-            if wait_ms:
-                message = "you are sending too fast: nothing was lost, send it again"
-                return self._refuse_for_now(peer, cast(packets.Post, packet), ErrorCode.RATE_LIMITED, message, wait_ms)
-        return []
-
-    def _refuse_for_now(
-        self, peer: Peer, post: packets.Post, code: ErrorCode, message: str, retry_after_ms: int
-    ) -> list[Effect]:
-        destination = posting.destination(self._context, peer.session, post)
-        if destination is not None:
-            waiting = peer.session.refused.setdefault(destination.id, post.message_id)
-            if waiting != post.message_id:
-                code, message = ErrorCode.RETRY_ORDER, f"send {waiting} first: it was refused and may succeed now"
-        return effects.refuse(post.id, code, message, retry_after_ms=retry_after_ms)
 
     def _answer_error(self, peer: Peer, error: Error) -> None:
         self.statistics.errors[error.code] += 1

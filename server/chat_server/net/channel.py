@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from chat_protocol.connection import ServerConnection
 from chat_server.dispatch.peer import Peer
+from chat_server.net.strangers import Strangers
 from chat_server.net.tls import TlsLayer
 from chat_server.routing.session import Session
 
@@ -22,6 +23,7 @@ class Channel(Peer):
     """A connection. The fields added here belong to its I/O thread."""
 
     __slots__ = (
+        "_strangers",
         "behind",
         "close_at",
         "connection",
@@ -45,12 +47,15 @@ class Channel(Peer):
         outlet: IoThread,
         sock: socket.socket,
         address: str,
+        strangers: Strangers,
         max_frame: int,
         now: float,
         tls: TlsLayer | None = None,
     ) -> None:
         super().__init__(outlet, Session(address=address))
         self.sock = sock
+        self._strangers: Strangers | None = strangers
+        """Where it is counted until it logs in."""
         self.tls = tls
         """None for a connection in the clear."""
         self.connection = ServerConnection(max_frame)
@@ -83,6 +88,21 @@ class Channel(Peer):
     def settle(self) -> None:
         """Recompute ``is_special``."""
         self.is_special = self.is_blocked or bool(self.behind) or self.is_closing
+
+    def admit(self) -> None:
+        """It is logged in."""
+        self.is_open = True
+        self._leave_strangers()
+
+    def close(self) -> None:
+        """Close the socket; the other end may be waiting to come again."""
+        self.sock.close()
+        self._leave_strangers()
+
+    def _leave_strangers(self) -> None:
+        strangers, self._strangers = self._strangers, None
+        if strangers is not None:
+            strangers.leave(self.session.address)
 
     # ---- sending
 

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chat_server.net.loop import IoThread
+from chat_server.net.strangers import Strangers
 
 NAME = "control.sock"
+_ANY_NUMBER = Strangers(None)
+"""Operators are no strangers."""
 _LONGEST = 100
 """Bytes that the path of a socket may have; longer ones go by way of the directory's descriptor."""
 
@@ -65,4 +68,4 @@ class ControlListener:
         except OSError:
             return  # it went away again, or no descriptor is left: the operator is told by the closed socket
         sock.setblocking(False)
-        self._thread.adopt(sock, "control", is_operator=True)
+        self._thread.adopt(sock, "control", _ANY_NUMBER, is_operator=True)

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from chat_server.net.loop import IoThread
+from chat_server.net.strangers import Strangers
 
 _log = structlog.get_logger("net")
 
@@ -22,8 +23,11 @@ _OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
 class Listener:
     """A listening socket, watched by the first I/O thread."""
 
-    def __init__(self, host: str, port: int, threads: Sequence[IoThread], most_connections: int) -> None:
+    def __init__(
+        self, host: str, port: int, threads: Sequence[IoThread], most_connections: int, strangers: Strangers
+    ) -> None:
         self._threads = threads
+        self._strangers = strangers
         self._most_connections = most_connections
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -60,10 +64,15 @@ class Listener:
                 sock.close()
                 _log.warning("connection refused: there are too many", most=self._most_connections)
                 continue
+            peer = f"{address[0]}:{address[1]}"
+            if not self._strangers.enter(peer):
+                sock.close()
+                _log.debug("connection refused: too many of one address are not logged in", address=peer)
+                continue
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = min(self._threads, key=lambda each: each.load)
-            thread.adopt(sock, f"{address[0]}:{address[1]}")
+            thread.adopt(sock, peer, self._strangers)
 
     def _turn_away(self) -> None:
         """Use the spare descriptor to accept one connection and close it, else the loop would spin on it."""

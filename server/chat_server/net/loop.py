@@ -21,10 +21,12 @@ from chat_protocol import packets
 from chat_protocol.codec import encode
 from chat_protocol.errors import ErrorCode
 from chat_protocol.frames import encode_frame
+from chat_protocol.packets import ClientPacket, Error
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import Close, Deliver, Item, News, Order, Resume, Send, Widen
 from chat_server.net.channel import Channel
 from chat_server.net.patience import Patience, Verdict
+from chat_server.net.strangers import Strangers
 from chat_server.net.tls import Credentials, TlsLayer
 from chat_server.net.waker import make_waker
 
@@ -34,6 +36,8 @@ _READ_BYTES: Final = 64 * 1024
 _SWEEP_S: Final = 1.0
 _MOST_UNROUTED: Final = 512
 """Packets of one connection that wait for the router; above, it is not read any more until half of them are routed."""
+_RECEIPTS_S: Final = 0.05
+"""How long what a device received may wait for company on its way to the router."""
 _PAUSED_S: Final = 0.01
 """How often connections that are not read are looked at again."""
 _LINGER_S: Final = 2.0
@@ -63,6 +67,9 @@ class IoThread(threading.Thread):
         self._dirty: set[Channel] = set()
         self._paused: set[Channel] = set()
         self._news: list[Item] = []
+        self._receipts: list[Item] = []
+        """What devices told as received: nobody waits for it, so it wakes the router only together with other news."""
+        self._receipts_due = 0.0
         self._now = monotonic()
         self._next_sweep = self._now + _SWEEP_S
         self._sweep_s = _SWEEP_S
@@ -80,9 +87,9 @@ class IoThread(threading.Thread):
         self._orders.append(orders)
         self._signal()
 
-    def adopt(self, sock: socket.socket, address: str, *, is_operator: bool = False) -> None:
+    def adopt(self, sock: socket.socket, address: str, strangers: Strangers, *, is_operator: bool = False) -> None:
         """Take over a connected, non-blocking socket; that of an operator is local and not encrypted."""
-        self._call(lambda: self._open(sock, address, is_operator))
+        self._call(lambda: self._open(sock, address, strangers, is_operator))
 
     def watch(self, sock: socket.socket, on_ready: Callable[[], None]) -> None:
         """Call ``on_ready`` in this thread whenever ``sock`` (a listening one) is readable."""
@@ -118,8 +125,9 @@ class IoThread(threading.Thread):
             ready = self._selector.select(self._timeout_s())
             self._now = monotonic()
             self._take_ready(ready)
-            if self._news:
-                news, self._news = self._news, []
+            if self._news or (self._receipts and self._now >= self._receipts_due):
+                news, self._news = [*self._receipts, *self._news], []
+                self._receipts.clear()
                 self._inbox.put(news)
             self._is_signalled = False
             while self._calls:
@@ -150,7 +158,10 @@ class IoThread(threading.Thread):
                 channel()
 
     def _timeout_s(self) -> float:
-        return _PAUSED_S if self._paused else max(0.0, self._next_sweep - self._now)
+        if self._paused:
+            return _PAUSED_S
+        until = min(self._next_sweep, self._receipts_due) if self._receipts else self._next_sweep
+        return max(0.0, until - self._now)
 
     # ---- reading
 
@@ -176,7 +187,7 @@ class IoThread(threading.Thread):
         connection = channel.connection
         received = connection.receive_data(data)
         if received:
-            self._news.append((News.PACKETS, channel, received))
+            self._hand_on(channel, received)
             channel.frame_since = 0.0
             channel.taken += len(received)
             if channel.taken - channel.routed > _MOST_UNROUTED:
@@ -186,6 +197,15 @@ class IoThread(threading.Thread):
                 channel.frame_since = self._now
         else:
             channel.frame_since = 0.0
+
+    def _hand_on(self, channel: Channel, received: list[ClientPacket | Error]) -> None:
+        news = (News.PACKETS, channel, received)
+        if len(received) == 1 and received[0].__class__ is packets.Received:
+            if not self._receipts:
+                self._receipts_due = self._now + _RECEIPTS_S
+            self._receipts.append(news)
+        else:
+            self._news.append(news)
 
     def _decrypt(self, channel: Channel, tls: TlsLayer, data: bytes) -> bytes:
         try:
@@ -247,7 +267,7 @@ class IoThread(threading.Thread):
                 channel.settle()
             case Widen(_, max_frame):
                 channel.connection.max_frame = max_frame
-                channel.is_open = True
+                channel.admit()
             case Close(_, blob):
                 if blob:
                     channel.out.append(blob)
@@ -336,10 +356,7 @@ class IoThread(threading.Thread):
             self._half_close(channel)
 
     def _half_close(self, channel: Channel) -> None:
-        """Say that nothing more comes, and wait a little for the client to close.
-
-        A hard close could lose the last frame.
-        """
+        """Say that nothing more comes, and wait a little for the client: a hard close could lose the last frame."""
         channel.close_at = self._now + (_LINGER_S if self._stop_at is None else _LAST_LINGER_S)
         try:
             channel.sock.shutdown(socket.SHUT_WR)
@@ -367,9 +384,9 @@ class IoThread(threading.Thread):
 
     # ---- opening and closing
 
-    def _open(self, sock: socket.socket, address: str, is_operator: bool) -> None:
+    def _open(self, sock: socket.socket, address: str, strangers: Strangers, is_operator: bool) -> None:
         tls = None if self._credentials is None or is_operator else TlsLayer(self._credentials)
-        channel = Channel(self, sock, address, self._patience.max_frame_before_login, self._now, tls)
+        channel = Channel(self, sock, address, strangers, self._patience.max_frame_before_login, self._now, tls)
         channel.session.is_operator = channel.is_open = is_operator
         self._channels.add(channel)
         self._selector.register(sock, selectors.EVENT_READ, channel)
@@ -382,7 +399,7 @@ class IoThread(threading.Thread):
         self._paused.discard(channel)
         if channel.sock in self._selector.get_map():
             self._selector.unregister(channel.sock)
-        channel.sock.close()
+        channel.close()
         channel.unsent.clear()
         channel.out.clear()
         self._tell(News.GONE, channel, reason)
@@ -428,7 +445,7 @@ class IoThread(threading.Thread):
                 self._dirty.add(channel)
 
     def _reject(self, channel: Channel, message: str) -> None:
-        channel.out.append(encode_frame(encode(packets.Error(code=ErrorCode.BAD_FRAME, message=message))))
+        channel.out.append(encode_frame(encode(Error(code=ErrorCode.BAD_FRAME, message=message))))
         channel.is_closing = True
         channel.settle()
         self._dirty.add(channel)

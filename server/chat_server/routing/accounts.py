@@ -25,6 +25,7 @@ from chat_server.routing.effects import (
     Step,
     refuse,
 )
+from chat_server.routing.guessing import network_of
 from chat_server.routing.session import Session
 from chat_server.store.base import (
     AT_HEAD,
@@ -41,6 +42,7 @@ from chat_server.store.base import (
 _TOKEN_BYTES: Final = 32
 _INVITE_BYTES: Final = 16
 _BAD_CREDENTIALS: Final = "the name and password, or the token, are not right"
+_TOO_MANY_GUESSES: Final = "too many passwords were wrong: wait, then try again"
 
 
 def hello(context: Context, session: Session, request: packets.Hello) -> list[Effect]:
@@ -78,7 +80,7 @@ def register(context: Context, session: Session, request: packets.Register) -> l
 
     Before the slow hash, and after it, when another may have been faster.
     """
-    refusal = _registration_refusal(context, request)
+    refusal = _registration_refusal(context, request) or _register_rate(context, session, request.id)
     if refusal:
         return refusal
     session.is_opening = True
@@ -110,6 +112,17 @@ def _registration_refusal(context: Context, request: packets.Register) -> list[E
         message = f"{name} is in use, or looks like a name that is: choose another"
         return refuse(request.id, ErrorCode.NAME_TAKEN, message, field="user")
     return []
+
+
+def _register_rate(context: Context, session: Session, re: int) -> list[Effect]:
+    """The refusal of one more account where everybody may make one: an invite is a limit of its own."""
+    if context.rules.registration != "open" or context.registrations is None:
+        return []
+    wait_ms = context.registrations.take(network_of(session.address), context.now_ms)
+    if not wait_ms:
+        return []
+    message = "too many accounts were made from your address: wait, then try again"
+    return refuse(re, ErrorCode.RATE_LIMITED, message, retry_after_ms=wait_ms)
 
 
 def _invite(context: Context, code: str | UnsetType) -> InviteRow | None:
@@ -159,8 +172,12 @@ def login(context: Context, session: Session, request: packets.Login) -> list[Ef
         missing = "user" if request.user is UNSET else "password"
         message = "a login names a token, or a user and a password"
         return refuse(request.id, ErrorCode.BAD_REQUEST, message, field=missing)
-    session.is_opening = True
     user = context.directory.user(request.user)
+    account, network = request.user.lower() if user is None else user.name, network_of(session.address)
+    wait_ms = context.guesses.begin(account, network, context.now_ms)
+    if wait_ms:
+        return refuse(request.id, ErrorCode.RATE_LIMITED, _TOO_MANY_GUESSES, retry_after_ms=wait_ms)
+    session.is_opening = True
     password, known_hash = request.password, context.passwords.dummy if user is None else user.password_hash
 
     def verified(is_right: bool) -> list[Effect]:
@@ -169,7 +186,8 @@ def login(context: Context, session: Session, request: packets.Login) -> list[Ef
         # meanwhile the account may have been disabled, or the password taken away
         if not is_right or now is None or now.disabled or now.password_hash != known_hash:
             return refuse(request.id, ErrorCode.BAD_CREDENTIALS, _BAD_CREDENTIALS)
-        return _open(context, session, now, request.id, request.device, [])
+        context.guesses.succeed(account, network, context.now_ms)
+        return _too_many(context, now, request.id) or _open(context, session, now, request.id, request.device, [])
 
     return [Compute(request.id, lambda: context.passwords.verify(known_hash, password), verified)]
 
@@ -179,10 +197,21 @@ def _login_by_token(context: Context, session: Session, re: int, token: str) -> 
     user = None if device is None else context.directory.users[device.user]
     if device is None or user is None or user.disabled:
         return refuse(re, ErrorCode.BAD_CREDENTIALS, _BAD_CREDENTIALS)
+    refusal = _too_many(context, user, re)
+    if refusal:
+        return refusal
     session.user, session.device = user.id, device.id
     seen = replace(device, last_seen_ms=context.now_ms)
     context.directory.put_device(seen)
     return [Opened(), Reply(_session_packet(context, user, re, device.id, UNSET))]
+
+
+def _too_many(context: Context, user: User, re: int) -> list[Effect]:
+    """The refusal of one more connection of ``user``."""
+    if user.connections < context.rules.max_connections_per_user:
+        return []
+    message = f"you are connected {user.connections} times already: close one first"
+    return refuse(re, ErrorCode.QUOTA, message)
 
 
 def _open(context: Context, session: Session, user: User, re: int, device_name: str, steps: list[Step]) -> list[Effect]:
@@ -241,6 +270,10 @@ def set_profile(context: Context, session: Session, request: packets.SetProfile)
 def set_password(context: Context, session: Session, request: packets.SetPassword) -> list[Effect]:
     """Change one's password; other devices stay logged in."""
     user = context.directory.users[session.user]
+    network = network_of(session.address)
+    wait_ms = context.guesses.begin(user.name, network, context.now_ms)
+    if wait_ms:
+        return refuse(request.id, ErrorCode.RATE_LIMITED, _TOO_MANY_GUESSES, retry_after_ms=wait_ms)
     old_hash, old, new = user.password_hash, request.old, request.new
 
     def work() -> str | None:
@@ -252,6 +285,7 @@ def set_password(context: Context, session: Session, request: packets.SetPasswor
             return refuse(request.id, ErrorCode.BAD_CREDENTIALS, "the old password is not right", field="old")
         if not is_valid(context, session):
             return refuse(request.id, ErrorCode.NOT_AUTHENTICATED, "this device was logged out")
+        context.guesses.succeed(now.name, network, context.now_ms)
         now.password_hash = new_hash
         audit = Audit(context.now_ms, now.id, "set_password", now.name)
         return [Commit((PutUser(now.row()), audit), (Reply(packets.Ok(re=request.id)),))]

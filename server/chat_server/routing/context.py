@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from chat_protocol.names import ConversationName
 from chat_server.routing.directory import Directory
+from chat_server.routing.guessing import Guesses
+from chat_server.routing.rates import Rates
 
 _TYPING_MS: Final = 3_000
 
@@ -26,7 +28,13 @@ class Rules(Struct, frozen=True):
     max_frame_before_login: int = 4096
     max_frame: int = 65536
     max_groups_per_user: int = 1000
+    max_members_per_group: int = 10_000
     max_devices_per_user: int = 100
+    max_connections_per_user: int = 32
+    login_failures: int = 0
+    """Failed logins before each further one has to wait; 0: none ever has to."""
+    registrations_per_hour: int = 0
+    """Accounts that one network may make where registration is open; 0: no limit."""
 
 
 class Passwords:
@@ -59,6 +67,9 @@ class Context:
         self.new_secret = new_secret
         """Mints a URL-safe secret of so many random bytes."""
         self.now_ms = 0
+        self.guesses = Guesses(rules.login_failures)
+        hourly = rules.registrations_per_hour
+        self.registrations = Rates(hourly / 3600, hourly) if hourly else None
         self._typed_ms: dict[tuple[int, str], int] = {}
 
     def may_type(self, user: int, conversation: ConversationName) -> bool:

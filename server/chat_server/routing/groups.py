@@ -35,9 +35,9 @@ def create(context: Context, session: Session, request: packets.CreateGroup) -> 
     if not context.directory.is_group_name_free(name):
         message = f"#{name} is in use, or looks like one that is: choose another name"
         return refuse(request.id, ErrorCode.NAME_TAKEN, message, field="group")
-    owned = sum(1 for each in user.conversations.values() if each.kind is Kind.GROUP)
-    if owned >= context.rules.max_groups_per_user:
-        return refuse(request.id, ErrorCode.QUOTA, f"you are in {owned} groups already: leave one first")
+    refusal = _is_in_too_many(context, user, request.id)
+    if refusal:
+        return refusal
     group = context.directory.new_conversation(Kind.GROUP, name, context.now_ms)
     group.title = request.title or name
     group.visibility = request.visibility
@@ -45,6 +45,21 @@ def create(context: Context, session: Session, request: packets.CreateGroup) -> 
     created = events.system(context, group, "created", user.name, f"{user.name} created the group")
     steps = [PutConversation(group.row()), *_enter(context, group, user, "owner", created)]
     return [Commit(tuple(steps), (_done(request.id, group),))]
+
+
+def _is_in_too_many(context: Context, user: User, re: int) -> list[Effect]:
+    """The refusal of one more group for ``user``."""
+    count = sum(1 for each in user.conversations.values() if each.kind is Kind.GROUP)
+    if count < context.rules.max_groups_per_user:
+        return []
+    return refuse(re, ErrorCode.QUOTA, f"you are in {count} groups already: leave one first")
+
+
+def _is_full(context: Context, group: Conversation, re: int) -> list[Effect]:
+    """The refusal of one more member of ``group``."""
+    if len(group.members) < context.rules.max_members_per_group:
+        return []
+    return refuse(re, ErrorCode.QUOTA, f"#{group.key} has {len(group.members)} members, no more fit in", field="group")
 
 
 def join(context: Context, session: Session, request: packets.Join) -> list[Effect]:
@@ -55,6 +70,9 @@ def join(context: Context, session: Session, request: packets.Join) -> list[Effe
         return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such group", field="group")
     if user.id in group.members:
         return [Commit((), (_done(request.id, group),))]
+    refusal = _is_full(context, group, request.id) or _is_in_too_many(context, user, request.id)
+    if refusal:
+        return refusal
     return [Commit(tuple(enter(context, group, user)), (_done(request.id, group),))]
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+_SMALL: Final = 1_024
+"""Buckets that are not worth looking through."""
 
 
 @dataclass(slots=True)
@@ -35,11 +39,15 @@ class Rates:
         self._per_second = per_second
         self._burst = burst
         self._buckets: dict[int | str, Bucket] = {}
+        self._tidy_at = _SMALL
 
     def take(self, key: int | str, now_ms: int) -> int:
         """Take one token of ``key``; 0, or the milliseconds to wait."""
         bucket = self._buckets.get(key)
         if bucket is None:
+            if len(self._buckets) >= self._tidy_at:
+                self.forget_idle(now_ms)
+                self._tidy_at = max(_SMALL, 2 * len(self._buckets))
             bucket = self._buckets[key] = Bucket(self._per_second, self._burst, self._burst, now_ms)
         return bucket.take(now_ms)
 

@@ -10,7 +10,7 @@ from chat_protocol import packets
 from chat_server.routing import effects
 from chat_server.routing.context import Rules
 from chat_server.routing.directory import Directory
-from tests.server.routing.builders import World, crew
+from tests.server.routing.builders import PASSWORD, World, crew
 
 RANKS: Final = ("member", "moderator", "owner")
 
@@ -93,6 +93,33 @@ def test_quota_of_groups() -> None:
     assert world.code("mia", packets.CreateGroup(2, "two")) == "quota"
     world.answer("mia", packets.Leave(3, "one"))
     assert world.code("mia", packets.CreateGroup(4, "three")) == "ok"
+
+
+def test_quota_of_groups_by_joining() -> None:
+    """The same by joining: one way around a quota makes it none (protocol.md 1, quota)."""
+    world = World(("mia", "olga"), rules=Rules(max_groups_per_user=1))
+    for name in ("one", "two"):
+        world.group(name, {"olga": "owner"})
+    assert world.code("mia", packets.Join(1, "one")) == "ok"
+    assert world.code("mia", packets.Join(2, "two")) == "quota"
+    assert world.code("mia", packets.Join(3, "one")) == "ok"
+
+
+def test_quota_of_members() -> None:
+    """A group has so many members only (protocol.md 1, quota)."""
+    world = World(("mia", "olga", "karl"), rules=Rules(max_members_per_group=2))
+    world.group("one", {"olga": "owner"})
+    assert world.code("mia", packets.Join(1, "one")) == "ok"
+    assert world.code("karl", packets.Join(2, "one")) == "quota"
+
+
+def test_quota_of_connections() -> None:
+    """A user is connected so many times at once only, by token or by password (protocol.md 1, quota)."""
+    world = World(("mia",), rules=Rules(max_connections_per_user=2))
+    world.who("mia").connections = 2
+    for login in (packets.Login(1, token="token of mia"), packets.Login(1, user="mia", password=PASSWORD)):
+        assert world.code(None, login) == "quota"
+    assert len(world.store.load().devices) == 1
 
 
 # ---- coming --------------------------------------------------------------------------------------------------------
