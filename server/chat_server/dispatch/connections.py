@@ -33,7 +33,7 @@ class Connections:
         self.all: set[Peer] = set()
         self.online: dict[int, list[Peer]] = {}
         self._cursors: dict[tuple[str, int], tuple[int, int]] = {}
-        """By device and conversation: the user, and what the device has. It is told every few events and stored once."""
+        """By device and conversation: the user, and what the device has. Told every few events, stored once."""
         self._presence: set[int] = set()
         self._tick_at: float | None = None
 
