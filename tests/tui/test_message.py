@@ -82,7 +82,9 @@ async def test_the_server_tells_how_far_it_got(tmp_path: Path, shared_server: Sh
         await stage.until(lambda: stage.state.current == group)
         stage.type("who has this?")
         stage.press("enter")
-        await stage.until(lambda: stage.contents(group) and not stage.conversation(group).timeline.pending)
+        await stage.until(
+            lambda: "who has this?" in stage.contents(group) and not stage.conversation(group).timeline.pending
+        )
         stage.press("ctrl+s", "i")
         await stage.sees("of 1", f"@{guest.user}", "^")
         say(guest, group, "me")

@@ -21,7 +21,7 @@ from chat_protocol import packets
 from chat_protocol.codec import encode
 from chat_protocol.errors import ErrorCode
 from chat_protocol.frames import encode_frame
-from chat_protocol.packets import ClientPacket, Error
+from chat_protocol.packets import Error
 from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import Close, Deliver, Item, News, Order, Resume, Send, Widen
 from chat_server.net.channel import Channel
@@ -36,8 +36,6 @@ _READ_BYTES: Final = 64 * 1024
 _SWEEP_S: Final = 1.0
 _MOST_UNROUTED: Final = 512
 """Packets of one connection that wait for the router; above, it is not read any more until half of them are routed."""
-_RECEIPTS_S: Final = 0.05
-"""How long what a device received may wait for company on its way to the router."""
 _PAUSED_S: Final = 0.01
 """How often connections that are not read are looked at again."""
 _LINGER_S: Final = 2.0
@@ -67,9 +65,6 @@ class IoThread(threading.Thread):
         self._dirty: set[Channel] = set()
         self._paused: set[Channel] = set()
         self._news: list[Item] = []
-        self._receipts: list[Item] = []
-        """What devices told as received: nobody waits for it, so it wakes the router only together with other news."""
-        self._receipts_due = 0.0
         self._now = monotonic()
         self._next_sweep = self._now + _SWEEP_S
         self._sweep_s = _SWEEP_S
@@ -125,9 +120,8 @@ class IoThread(threading.Thread):
             ready = self._selector.select(self._timeout_s())
             self._now = monotonic()
             self._take_ready(ready)
-            if self._news or (self._receipts and self._now >= self._receipts_due):
-                news, self._news = [*self._receipts, *self._news], []
-                self._receipts.clear()
+            if self._news:
+                news, self._news = self._news, []
                 self._inbox.put(news)
             self._is_signalled = False
             while self._calls:
@@ -158,10 +152,7 @@ class IoThread(threading.Thread):
                 channel()
 
     def _timeout_s(self) -> float:
-        if self._paused:
-            return _PAUSED_S
-        until = min(self._next_sweep, self._receipts_due) if self._receipts else self._next_sweep
-        return max(0.0, until - self._now)
+        return _PAUSED_S if self._paused else max(0.0, self._next_sweep - self._now)
 
     # ---- reading
 
@@ -187,7 +178,7 @@ class IoThread(threading.Thread):
         connection = channel.connection
         received = connection.receive_data(data)
         if received:
-            self._hand_on(channel, received)
+            self._news.append((News.PACKETS, channel, received))
             channel.frame_since = 0.0
             channel.taken += len(received)
             if channel.taken - channel.routed > _MOST_UNROUTED:
@@ -197,15 +188,6 @@ class IoThread(threading.Thread):
                 channel.frame_since = self._now
         else:
             channel.frame_since = 0.0
-
-    def _hand_on(self, channel: Channel, received: list[ClientPacket | Error]) -> None:
-        news = (News.PACKETS, channel, received)
-        if len(received) == 1 and received[0].__class__ is packets.Received:
-            if not self._receipts:
-                self._receipts_due = self._now + _RECEIPTS_S
-            self._receipts.append(news)
-        else:
-            self._news.append(news)
 
     def _decrypt(self, channel: Channel, tls: TlsLayer, data: bytes) -> bytes:
         try:
