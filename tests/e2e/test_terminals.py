@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,11 @@ def numbers(lines: list[str], pattern: re.Pattern[str] = _NUMBERED) -> list[int]
 
 def _is_beyond(newest: int, lines: list[str]) -> bool:
     return max(numbers(lines), default=0) > newest
+
+
+def begins_with(lines: list[str], mark: str, pattern: str) -> bool:
+    """Tell whether a line with ``mark`` is there, and the next one matches."""
+    return any(mark in line and re.search(pattern, below) for line, below in pairwise(lines))
 
 
 def page_through(terminal: Terminal, last: int) -> list[int]:
@@ -114,9 +120,7 @@ def test_two_tui_and_one_cli_talk_and_one_comes_back_to_500_messages(
     at_bob = bob.start_tui()
     at_bob.sees(f"{COUNT}")
     at_bob.type(f"/open #{GROUP}")
-    lines = at_bob.sees(f"─ {COUNT} new ─", "message 1")
-    (line,) = (place for place, text in enumerate(lines) if f"─ {COUNT} new ─" in text)
-    assert re.search(r"dora │ message 1\b", lines[line + 1]), lines
+    at_bob.until(lambda rows: begins_with(rows, f"─ {COUNT} new ─", r"dora │ message 1\b"), "not at the first new one")
     assert page_through(at_bob, COUNT) == list(range(1, COUNT + 1))
     at_bob.until(lambda rows: not any(re.search(rf"# {GROUP} +\d", row) for row in rows), "something is still unread")
 

@@ -85,6 +85,8 @@ async def test_the_server_tells_how_far_it_got(tmp_path: Path, shared_server: Sh
         await stage.until(
             lambda: "who has this?" in stage.contents(group) and not stage.conversation(group).timeline.pending
         )
+        await stage.sees("you │ who has this?")
+        await stage.settles()  # what is chosen now is on the screen
         stage.press("ctrl+s", "i")
         await stage.sees("of 1", f"@{guest.user}", "^")
         say(guest, group, "me")

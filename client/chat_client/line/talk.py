@@ -239,6 +239,9 @@ class Talk:
         try:
             if kind_of(name) == "group":
                 await self.client.wait_for(lambda state: name in state.conversations, JOIN_S)
+            if self._screen.is_pipe:
+                # the input may end at once: what was missed is shown, and read, before
+                await self.client.wait_for(lambda state: _is_caught_up(state, name), JOIN_S)
             await self._load(name)
             self.client.open(name)
             self._print(self._narrator.tell(self.client.state))
@@ -300,6 +303,12 @@ def _before(entry: Conversation, seq: int) -> list[Line]:
             break
         lines.append(line)
     return lines[::-1]
+
+
+def _is_caught_up(state: ClientState, name: str) -> bool:
+    """Tell whether all that a conversation holds has arrived, or cannot now."""
+    entry = state.conversations.get(name)
+    return entry is None or not state.link.synced or entry.cursor >= entry.last_seq
 
 
 def _some(lines: Iterable[Line], count: int) -> list[Line]:

@@ -166,6 +166,7 @@ class Dispatcher(threading.Thread):
             case News.CONNECTED:
                 self._connections.all.add(subject)
             case News.GONE:
+                self._intake.finish(subject)
                 self.statistics.slow_consumers += detail == ErrorCode.SLOW_CONSUMER
                 self._connections.forget(subject)
             case News.RETRIED:

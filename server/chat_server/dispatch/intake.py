@@ -33,15 +33,24 @@ class Intake:
         return bool(self._turns)
 
     def receive(self, peer: Peer, received: list[ClientPacket | Error]) -> None:
-        """``peer`` asks for these."""
-        if not peer.is_gone:
-            peer.waiting.extend(received)
-            self._turns.add(peer)
+        """``peer`` asks for these; the list is the intake's from now on."""
+        if peer.is_gone:
+            return
+        if peer.waiting:
+            peer.waiting += received
+        else:
+            peer.waiting = received
+        self._turns.add(peer)
 
     def resume(self, peer: Peer) -> None:
         """What ``peer`` was waiting for is there."""
         if peer.waiting:
             self._turns.add(peer)
+
+    def finish(self, peer: Peer) -> None:
+        """No more comes from ``peer``: take up what it asked for before, as far as nothing holds that up."""
+        if peer.waiting:
+            self._take_up(peer, len(peer.waiting))
 
     def serve(self) -> None:
         """Have taken up what can be, for one turn of the router."""
@@ -51,13 +60,15 @@ class Intake:
     def _take_up(self, peer: Peer, most: int) -> int:
         waiting, under_way, share = peer.waiting, self._under_way, self._share
         taken = 0
-        while waiting and taken < most and peer.held is None and not peer.is_gone:
+        while taken < len(waiting) and taken < most and peer.held is None and not peer.is_gone:
             user = peer.session.user
             if user and under_way.get(user, 0) >= share:
                 self._over_share.setdefault(user, set()).add(peer)
                 break
+            packet = waiting[taken]
             taken += 1
-            self._route(peer, waiting.popleft())
+            self._route(peer, packet)
+        del waiting[:taken]
         return taken
 
     def begin(self, user: int) -> None:

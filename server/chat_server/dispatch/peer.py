@@ -5,7 +5,6 @@ Both sides talk in batches: one put per turn, never one per message.
 
 from __future__ import annotations
 
-from collections import deque
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -56,8 +55,8 @@ class Peer:
     def __init__(self, outlet: Outlet, session: Session) -> None:
         self.outlet = outlet
         self.session = session
-        self.waiting: deque[ClientPacket | Error] = deque()
-        """Requests behind one that is being looked up."""
+        self.waiting: list[ClientPacket | Error] = []
+        """Requests that the router has not taken up yet."""
         self.held: Ask | Compute | None = None
         """The look-up that later requests wait for."""
         self.inflight = 0

@@ -61,11 +61,11 @@ class Channel(Peer):
         self.connection = ServerConnection(max_frame)
         self.out: list[bytes] = []
         """What is to be sent at the end of this turn."""
-        self.unsent: deque[memoryview] = deque()
-        """What the socket did not take, of ``unsent_bytes`` in all."""
+        self.unsent: deque[memoryview] | None = None
+        """What the socket did not take, of ``unsent_bytes`` in all: few ever need one, and each is 760 bytes."""
         self.is_special = False
         """Look closer before pushing: it is blocked, behind, or gets something of its own in this delivery."""
-        self.behind: set[int] = set()
+        self.behind: frozenset[int] = frozenset()
         """Conversations whose pushes are left out until the router says that the connection has caught up."""
         self.tells_drained = False
         """The router waits to hear that little is left unsent."""
@@ -113,13 +113,11 @@ class Channel(Peer):
             OSError: the connection is broken.
         """
         if self.is_blocked:
-            self.unsent.append(memoryview(data))
-            self.unsent_bytes += len(data)
+            self._keep(memoryview(data))
             return
         sent = self._send(data)
         if sent < len(data):
-            self.unsent.append(memoryview(data)[sent:])
-            self.unsent_bytes = len(data) - sent
+            self._keep(memoryview(data)[sent:])
             self.is_blocked = self.is_special = True
             self._progress(now)
 
@@ -140,8 +138,15 @@ class Channel(Peer):
                 unsent[0] = unsent[0][sent:]
             else:
                 unsent.popleft()
+        self.unsent = None
         self.is_blocked = False
         self.settle()
+
+    def _keep(self, piece: memoryview) -> None:
+        if self.unsent is None:
+            self.unsent = deque()
+        self.unsent.append(piece)
+        self.unsent_bytes += len(piece)
 
     def _send(self, data: bytes | memoryview) -> int:
         try:

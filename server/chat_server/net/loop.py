@@ -245,7 +245,7 @@ class IoThread(threading.Thread):
             return
         match order:
             case Resume(_, conversation):
-                channel.behind.discard(conversation)
+                channel.behind -= {conversation}
                 channel.settle()
             case Widen(_, max_frame):
                 channel.connection.max_frame = max_frame
@@ -281,7 +281,7 @@ class IoThread(threading.Thread):
         if channel.is_closing or not blob or order.conversation in channel.behind:
             return
         if channel.is_blocked and channel.unsent_bytes + len(blob) > self._patience.high_bytes:
-            channel.behind.add(order.conversation)
+            channel.behind |= {order.conversation}
             channel.tells_drained = True
             channel.settle()
             self._news.append((News.LAGGED, channel, (order.conversation, order.first)))
@@ -382,7 +382,7 @@ class IoThread(threading.Thread):
         if channel.sock in self._selector.get_map():
             self._selector.unregister(channel.sock)
         channel.close()
-        channel.unsent.clear()
+        channel.unsent = None
         channel.out.clear()
         self._tell(News.GONE, channel, reason)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from chat_protocol.limits import MAX_ERRORS_PER_MINUTE
@@ -28,12 +27,11 @@ class Session:
     """Came in by the control socket: nobody's session, and may ask about the server itself."""
     refused: dict[int, str] = field(default_factory=dict)
     """Conversations in which a send was refused as transient, with its message id: it must come again first."""
-    error_times_ms: deque[int] = field(default_factory=deque)
+    error_times_ms: list[int] = field(default_factory=list)
 
     def count_error(self, now_ms: int) -> bool:
         """Count one error of the client's; whether there were too many within a minute."""
-        times = self.error_times_ms
+        times = [time_ms for time_ms in self.error_times_ms if time_ms > now_ms - _MINUTE_MS]
         times.append(now_ms)
-        while times[0] <= now_ms - _MINUTE_MS:
-            times.popleft()
+        self.error_times_ms = times
         return len(times) > MAX_ERRORS_PER_MINUTE
