@@ -60,7 +60,7 @@ fmt: $(DEV) ## mend what ruff can mend: order of imports, format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(DEV) ## measure a server on this machine (BENCH=--quick for a tenth of the load)
+bench: $(DEV) ## measure a server on this machine and compare with the last time (BENCH=--quick: a tenth of the load)
 	@$(BIN)/python -m bench.server $(BENCH)
 
 replay: $(DEV) ## post an IRC log through a server and compare what arrives (LOG=file)

@@ -31,6 +31,7 @@ class Link:
         self.socket.setblocking(False)
         self.events = 0
         self.acks = 0
+        self.is_synced = False
         self.speaks = False
         """Its own events come as acks, which have no order among the pushes: so holes are no faults here."""
         self.on_ack: Callable[[], None] = lambda: None
@@ -75,6 +76,8 @@ class Link:
         if payload.startswith(b'{"type":"ack"'):
             self.acks += 1
             self.on_ack()
+        elif payload.startswith(b'{"type":"synced"'):
+            self.is_synced = True
         elif b'"seq":' in payload:
             for found in _SEQ.findall(payload):
                 self._event(int(found))

@@ -1,29 +1,29 @@
-"""Measure a server of this tree on this machine: acknowledgements, fan-out, catching up, memory.
+"""Measure a server of this tree on this machine: acknowledgements, fan-out, catching up, logins, memory.
 
     python -m bench.server [--quick] [--json FILE]
 
 Every number is of a fresh server with durable commits and no TLS. CPU is that of the server process. Machines are
-noisy: compare runs of one sitting. The load generator is Python, too, and needs a core of its own. Exit status 1: the
-server lost, repeated or reordered something.
+noisy: compare runs of one sitting. The results are kept in .bench, and each run is set against the one before. The
+load generator is Python, too, and needs a core of its own. Exit status 1: the server lost, repeated or reordered
+something.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from bench.links import Fault, Link, Sender, live, members, run
+from bench.results import Result, Results
 from tests.support.people import People
 from tests.support.server import Server
 
-Result = dict[str, Any]
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -34,7 +34,16 @@ class Measured:
         self.server = Server(folder / "data")
         self.server.start()
         self.people: list[People] = []
-        self._pid = int((folder / "data" / "server.lock").read_text(encoding="ascii"))
+        self._folder = folder
+        self._pid = self._read_pid()
+
+    def _read_pid(self) -> int:
+        return int((self._folder / "data" / "server.lock").read_text(encoding="ascii"))
+
+    def restart(self) -> None:
+        """End it and start it again on the same data."""
+        self.server.restart()
+        self._pid = self._read_pid()
 
     def crowd(self) -> People:
         """People to make connections with; their names run out after some hundreds, so ask again."""
@@ -134,18 +143,39 @@ def catching_up(events: int) -> Result:
         }
 
 
-def idle(connections: int) -> Result:
-    """Users who are connected and say nothing."""
+def returning(connections: int, idle_s: float) -> Result:
+    """The server was restarted: all come again at once, by their tokens, and then say nothing."""
     with fresh_server() as measured:
-        measured.crowd().user("first")
-        before = measured.memory_kib()
-        for at in range(connections):
-            people = measured.people[-1] if at % 200 else measured.crowd()
-            people.user("idle")
+        measured.server.keep_port()
+        tokens: list[str] = []
+        while len(tokens) < connections:
+            people = measured.crowd()
+            tokens += [people.user("idle", sync=False).token for _ in range(min(200, connections - len(tokens)))]
+        for people in measured.people:
+            people.close()
+        measured.people.clear()
+        measured.restart()
+        before_kib, cpu_s = measured.memory_kib(), measured.cpu_s()
+        links = [_open(measured.crowd(), token) for token in tokens]
+        took_s = run(links, lambda: all(link.is_synced for link in links))
+        login_us = (measured.cpu_s() - cpu_s) / connections * 1e6
+        cpu_s = measured.cpu_s()
+        time.sleep(idle_s)
         return {
-            "name": f"{connections} idle connections",
-            "memory_kib_each": round((measured.memory_kib() - before) / connections, 1),
+            "name": f"{connections} come back",
+            "per_s": round(connections / took_s),
+            "cpu_us": round(login_us, 1),
+            "memory_kib_each": round((measured.memory_kib() - before_kib) / connections, 1),
+            "idle_cpu_percent": round((measured.cpu_s() - cpu_s) / idle_s * 100, 2),
         }
+
+
+def _open(people: People, token: str) -> Link:
+    client = people.connect()
+    client.start("hello", protocol=1, client="bench/1")
+    client.start("login", token=token)
+    client.start("sync")
+    return Link(client)
 
 
 def _quantiles(latencies_ms: list[float]) -> Result:
@@ -163,7 +193,7 @@ def loads(*, quick: bool) -> list[Callable[[], Result]]:
         lambda: fan_out(100, 1, 10_000 // part),
         lambda: fan_out(100, 10, 1_000 // part),
         lambda: catching_up(50_000 // part),
-        lambda: idle(1_000 // part),
+        lambda: returning(1_000 // part, 3.0 / part),
     ]
 
 
@@ -171,20 +201,20 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure a server of this tree on this machine.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the load: to see that it works")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="keep the results there, to compare the next run with"
+    )
     options = parser.parse_args()
-    results = []
+    results = Results(options.json or Path(".bench", "server-quick.json" if options.quick else "server.json"))
+    if results.has_before:
+        print("(x1.00): as in the last run")
     for load in loads(quick=options.quick):
         try:
-            result = load()
+            print(results.add(load()), flush=True)
         except Fault as fault:
             print(f"fault: {fault}", file=sys.stderr)
             return 1
-        results.append(result)
-        numbers = "  ".join(f"{key} {value:>10,}" for key, value in result.items() if key != "name")
-        print(f"{result['name']:28} {numbers}", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    results.keep()
     return 0
 
 

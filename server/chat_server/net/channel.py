@@ -15,6 +15,7 @@ from chat_server.routing.session import Session
 if TYPE_CHECKING:
     from chat_server.net.loop import IoThread
 
+_NOTHING: Final[frozenset[int]] = frozenset()
 FIRST_RETRY_S: Final = 2.0
 """A connection that takes no byte is tried again after so long, then after twice as long, and so on."""
 
@@ -65,7 +66,7 @@ class Channel(Peer):
         """What the socket did not take, of ``unsent_bytes`` in all: few ever need one, and each is 760 bytes."""
         self.is_special = False
         """Look closer before pushing: it is blocked, behind, or gets something of its own in this delivery."""
-        self.behind: frozenset[int] = frozenset()
+        self.behind = _NOTHING
         """Conversations whose pushes are left out until the router says that the connection has caught up."""
         self.tells_drained = False
         """The router waits to hear that little is left unsent."""
