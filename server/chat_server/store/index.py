@@ -12,6 +12,8 @@ One thread, the one that writes the store.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -22,30 +24,26 @@ from chat_server.store import records
 from chat_server.store.base import StoreBroken
 from chat_server.store.connection import NORMAL, open_writer, translated
 from chat_server.store.folder import touch_private
-from chat_server.store.multirow import MultiRow
+from chat_server.store.parts import SCHEMA, Parts, offered, part_of
 from chat_server.store.text import folded, tokens
 
 INDEX: Final = "search.db"
 """The file of the index in the data directory."""
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """Raised when tokens are made in another way; the index is then made again."""
 
 PURGE_AFTER_S: Final = 5.0
-"""Deletions of this long are purged together, for without FTS5's secure-delete that means to merge all of the index."""
+"""Deletions of this long are purged together, for without FTS5's secure-delete that means to merge all of a part."""
 
 _SLICE: Final = 256
 _MERGE_PAGES: Final = 64
-_HAS_SECURE_DELETE: Final = sqlite3.sqlite_version_info >= (3, 42)
 
-# "ascii" takes every character beyond ASCII for a letter: tokens that text.tokens made stay as they are.
-# detail=none keeps no positions: hits are verified, so they would serve nothing, and it takes half the room and time.
 _SCHEMA: Final = (
     "CREATE TABLE state (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
-    "CREATE VIRTUAL TABLE message USING fts5 (tokens, tokenize = 'ascii', detail = none, columnsize = 0)",
-    f"INSERT INTO state VALUES ('format', {_FORMAT}), ('indexed', 0), ('purge', 0)",
+    SCHEMA,
+    f"INSERT INTO state VALUES ('format', {_FORMAT}), ('indexed', 0)",
 )
-_ADD: Final = MultiRow("INSERT INTO message (rowid, tokens)", "(?,?)")
 
 
 class Content(msgspec.Struct):
@@ -95,10 +93,11 @@ class Index:
         self._epoch = epoch
         self._indexed = 0
         self.must_purge = False
-        self._is_merging = False
-        self._has_deleted = False
+        self._merging: int | None = None
+        self._deleted: set[int] = set()
         self._purge_at = 0.0
         self._connection = self._opened()
+        self._parts = Parts(self._connection)
 
     def step(self) -> bool:
         """Do a slice of what is to be done now; True if more is left.
@@ -155,7 +154,7 @@ class Index:
             connection = open_writer(self.path, NORMAL)
             state = self._create(connection)
         self._indexed = state["indexed"]
-        self.must_purge = bool(state["purge"])
+        self.must_purge = connection.execute("SELECT 1 FROM part WHERE purge").fetchone() is not None
         return connection
 
     def _last_id(self) -> int:
@@ -167,10 +166,8 @@ class Index:
         for statement in _SCHEMA:
             connection.execute(statement)
         connection.execute("INSERT INTO state VALUES ('epoch', ?)", (self._epoch,))
-        if _HAS_SECURE_DELETE:
-            connection.execute("INSERT INTO message (message, rank) VALUES ('secure-delete', 1)")
         connection.execute("COMMIT")
-        return {"indexed": 0, "purge": 0}
+        return {"indexed": 0}
 
     def _remove(self) -> None:
         for suffix in ("", "-wal", "-shm"):
@@ -180,12 +177,15 @@ class Index:
         self._connection.close()
         self._remove()
         self.generation += 1
+        self._merging = None
         self._connection = self._opened()
+        self._parts = Parts(self._connection)
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
             try:
                 self._connection.execute("ROLLBACK")
+                self._parts.reload()
             except sqlite3.Error:
                 pass  # the next step finds out
 
@@ -205,25 +205,22 @@ class Index:
         execute("BEGIN IMMEDIATE")
         if changed:
             self._index_anew(sorted(changed))
-        _ADD.all(self._connection, new)
+        self._parts.add(new)
         execute("UPDATE state SET value = ? WHERE key = 'indexed'", (last,))
         execute("COMMIT")
         self._indexed = last
-        if changed:
-            self._must_purge_soon()
+        self._must_purge_soon(changed)
 
     def _index_anew(self, ids: list[int]) -> None:
-        execute = self._connection.execute
         for id_ in ids:
-            execute("DELETE FROM message WHERE rowid = ?", (id_,))
+            self._parts.remove(id_)
             found = self._log.execute(
                 "SELECT conversation, sender, body FROM event WHERE id = ? AND NOT deleted AND kind <= ?",
                 (id_, records.LAST_COUNTED),
             ).fetchone()
             if found is not None:
                 conversation, sender, body = found
-                _ADD.all(self._connection, (id_, document(conversation, sender, content_of(body))))
-        execute("UPDATE state SET value = 1 WHERE key = 'purge'")
+                self._parts.add([id_, document(conversation, sender, content_of(body))])
 
     def _forget_doomed(self) -> bool:
         """Forget some messages of conversations that were dropped and are erased; True if more may be left."""
@@ -231,25 +228,22 @@ class Index:
         if doomed is None:
             return False
         conversation, last_id = doomed
-        execute = self._connection.execute
-        ids = execute(
-            "SELECT rowid FROM message WHERE message MATCH ? AND rowid <= ? LIMIT ?",
-            (f'"{conversation_token(conversation)}"', last_id, _SLICE),
-        ).fetchall()
+        ids = list(islice(offered(self._connection, f'"{conversation_token(conversation)}"', last_id + 1), _SLICE))
         if not ids:
             self._log.execute("DELETE FROM doomed WHERE conversation = ? AND last_id = ?", doomed)
             return True
-        execute("BEGIN IMMEDIATE")
-        for (id_,) in ids:
-            execute("DELETE FROM message WHERE rowid = ?", (id_,))
-        execute("UPDATE state SET value = 1 WHERE key = 'purge'")
-        execute("COMMIT")
-        self._must_purge_soon()
+        self._connection.execute("BEGIN IMMEDIATE")
+        for id_ in ids:
+            self._parts.remove(id_)
+        self._connection.execute("COMMIT")
+        self._must_purge_soon(ids)
         return True
 
-    def _must_purge_soon(self) -> None:
-        self._has_deleted = True
-        if not self.must_purge:
+    def _must_purge_soon(self, ids: Iterable[int]) -> None:
+        """These were deleted."""
+        parts = {part_of(id_) for id_ in ids}
+        self._deleted |= parts
+        if parts and not self.must_purge:
             self._purge_later()
 
     def _purge_later(self) -> None:
@@ -257,27 +251,23 @@ class Index:
         self._purge_at = monotonic() + PURGE_AFTER_S
 
     def _purge(self) -> bool:
-        """Rid the index of what was deleted: some of it at a time; True if more is to be done now.
-
-        Without FTS5's own secure-delete deleted tokens stay in their segments until these are merged into one.
-        """
-        execute = self._connection.execute
-        if not self._is_merging:
-            self._has_deleted = False
-        if not _HAS_SECURE_DELETE:
-            # A negative number begins to merge all there is, positive ones go on with it.
-            pages = _MERGE_PAGES if self._is_merging else -_MERGE_PAGES
-            self._is_merging = True
-            before = self._connection.total_changes
-            execute("INSERT INTO message (message, rank) VALUES ('merge', ?)", (pages,))
-            if self._connection.total_changes - before >= 2:
+        """Rid the index of what was deleted: some of it at a time; True if more is to be done now."""
+        begin = self._merging is None
+        if begin:
+            self._merging = self._parts.to_purge()
+        part = self._merging
+        if part is not None:
+            if begin:
+                self._deleted.discard(part)
+            if self._parts.merge(part, _MERGE_PAGES, begin=begin):
                 return True
-            self._is_merging = False
-        if self._has_deleted:  # while that went on
-            self._purge_later()
+            self._merging = None
+            if part not in self._deleted:
+                self._parts.purged(part)
+                return True
+            self._purge_later()  # something more was deleted while that went on
             return False
-        execute("UPDATE state SET value = 0 WHERE key = 'purge'")
-        busy, _, _ = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             self._purge_later()
         else:

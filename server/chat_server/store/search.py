@@ -18,12 +18,13 @@ from chat_server.store import records
 from chat_server.store.base import Hit, Scope, StoreUnavailable
 from chat_server.store.connection import open_reader, translated
 from chat_server.store.index import Index, content_of, conversation_token, sender_token
+from chat_server.store.parts import offered
 from chat_server.store.text import Query, parse, snippet
 
 LONGEST_S: Final = 2.0
 """A search that takes longer ends with what it found; StoreUnavailable if that is nothing."""
 
-SCANNED: Final = 20_000
+SCANNED: Final = 10_000
 """Messages that are looked at, the newest of the scopes, for a query that consists of signs only."""
 
 _MOST_SCOPES_IN_INDEX: Final = 32
@@ -99,14 +100,8 @@ class Searcher:
                 if (hit := wanted.hit(row)) is not None:
                     yield hit
             edited = sorted((id_ for (id_,) in self._log.execute(_EDITED_IN_TAIL, (indexed, before))), reverse=True)
-            offered = (
-                id_
-                for (id_,) in index.execute(
-                    "SELECT rowid FROM message WHERE message MATCH ? AND rowid < ? ORDER BY rowid DESC",
-                    (wanted.expression(), min(before, indexed + 1)),
-                )
-            )
-            yield from self._verified(_distinct(heapq.merge(edited, offered, reverse=True)), wanted)
+            found = offered(index, wanted.expression(), min(before, indexed + 1), wanted.places())
+            yield from self._verified(_distinct(heapq.merge(edited, found, reverse=True)), wanted)
         finally:
             index.execute("COMMIT")
 
@@ -169,9 +164,8 @@ class _Wanted:
 
         Many conversations are cheaper looked at one by one than united by the index.
         """
-        parts = []
-        if len(self._ranges) <= _MOST_SCOPES_IN_INDEX:
-            parts.append(f"({' OR '.join(_quoted(conversation_token(each)) for each in self._ranges)})")
+        places = self.places()
+        parts = [f"({places})"] if places else []
         if self._sender is not None:
             parts.append(_quoted(sender_token(self._sender)))
         for term in self.query.terms:
@@ -179,6 +173,12 @@ class _Wanted:
             if term.tokens:
                 parts.append(f"{_quoted(term.tokens[-1])}{' *' if term.is_prefix else ''}")
         return " AND ".join(parts)
+
+    def places(self) -> str:
+        """The conversations for the index; empty if they are too many."""
+        if len(self._ranges) > _MOST_SCOPES_IN_INDEX:
+            return ""
+        return " OR ".join(_quoted(conversation_token(each)) for each in self._ranges)
 
     def hit(self, row: tuple[Any, ...]) -> Hit | None:
         """``row`` (id, conversation, seq, sender, body) as a hit, if it is one."""

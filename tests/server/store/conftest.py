@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.store import parts
 from chat_server.store.base import Reader, Store
 from chat_server.store.memory import MemoryStore
 from chat_server.store.sqlite import SqliteStore, open_store
@@ -16,6 +17,12 @@ BACKENDS: dict[str, Callable[[Path], Store]] = {
     "memory": lambda folder: MemoryStore(),
     "sqlite": open_store,
 }
+
+
+@pytest.fixture(autouse=True)
+def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the index begin a new table so often that tests have several."""
+    monkeypatch.setattr(parts, "STRETCH", 97)
 
 
 @pytest.fixture(params=sorted(BACKENDS))

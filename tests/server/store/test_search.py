@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chat_server.store import parts
 from chat_server.store.base import BadQuery, DropConversation, Reader, Scope, Store
 from chat_server.store.text import folded, tokens
 from tests.support.store import BOB, DEV, EVERYTHING, OPS, delete, edit, found, post, rooms, tidy
@@ -243,6 +244,33 @@ def test_a_dropped_conversation_is_not_found(filled: Store) -> None:
         assert found(reader, "deploying") == [1]
         tidy(filled)
     reader.close()
+
+
+def test_a_search_goes_through_all_parts_of_the_index(
+    store: Store, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newest first, whatever stands in which part; parts without a message of the conversation are passed over."""
+    monkeypatch.setattr(parts, "STRETCH", 4)
+    for number in range(1, 41):
+        place = DEV if 9 <= number <= 24 else OPS
+        store.commit([post(f"needle{number % 3} of {number}", to=place, id=f"m{number}")])
+    store.commit([edit("m2", "another", id="e"), delete("m3", id="d")])
+    tidy(store)
+    in_ops = [Scope(OPS, 1, 99)]
+    expected = [seq for seq in range(24, 0, -1) if seq not in (2, 3)]
+    assert found(reader, "needle*", in_ops) == expected
+    assert found(reader, "needle1 of", in_ops) == [seq for seq in expected if (seq if seq < 9 else seq + 16) % 3 == 1]
+    assert found(reader, "another", in_ops) == [2]
+    assert found(reader, "needle*", [Scope(DEV, 1, 99)]) == list(range(16, 0, -1))
+    seen, before = [], None
+    while hits := reader.search("needle*", in_ops, sender=None, before=before, limit=5):
+        seen += [hit.seq for hit in hits]
+        before = hits[-1].position
+    assert seen == expected
+    store.commit([DropConversation(DEV)])
+    tidy(store)
+    assert found(reader, "needle*", [Scope(DEV, 1, 99)]) == []
+    assert found(reader, "needle*", in_ops) == expected
 
 
 def test_only_messages_are_found(store: Store, reader: Reader) -> None:
