@@ -11,7 +11,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo join server test check lint types arch fmt bench replay docs screenshot snapshots dist clean
+.PHONY: help install demo join server test check lint types arch fmt bench bench-tui replay docs screenshot snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ fmt: $(DEV) ## mend what ruff can mend: order of imports, format
 
 bench: $(DEV) ## measure a server on this machine and compare with the last time (BENCH=--quick: a tenth of the load)
 	@$(BIN)/python -m bench.server $(BENCH)
+
+bench-tui: $(DEV) ## measure chat-tui in a terminal on this machine (BENCH=--quick: a tenth of the load)
+	@$(BIN)/python -m bench.tui $(BENCH)
 
 replay: $(DEV) ## post an IRC log through a server and compare what arrives (LOG=file)
 	@$(BIN)/python -m tools.replay $(LOG)
