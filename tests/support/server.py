@@ -17,9 +17,9 @@ DEADLINE_S = 20.0
 CHEAP_HASH = {"CHAT_SERVER_ARGON2_MEMORY_KIB": "64", "CHAT_SERVER_ARGON2_TIME_COST": "1"}
 
 
-def command(*flags: str) -> list[str]:
-    """The command line that runs the server of this tree."""
-    return [sys.executable, "-m", "chat_server.cli", *flags]
+def command(*flags: str, module: str = "chat_server.cli") -> list[str]:
+    """The command line that runs the server of this tree, or another module that starts it."""
+    return [sys.executable, "-m", module, *flags]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -35,16 +35,27 @@ class Server:
     Attributes:
         data_dir: Where the server keeps its data; it survives restarts.
         ready: The words of the ready line, of the newest start.
+        variables: Added to the environment of each start.
+        program: The words that run the server; the flags come behind them.
     """
 
-    def __init__(self, data_dir: Path, *flags: str, registration: str = "open", insecure: bool = True) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *flags: str,
+        registration: str = "open",
+        insecure: bool = True,
+        log_dir: Path | None = None,
+    ) -> None:
         self.data_dir = data_dir
         self.registration = registration
         self.ready: list[str] = []
+        self.variables: dict[str, str] = {}
+        self.program = command()
         self._flags = ["--host", "127.0.0.1", "--port", "0", "--rate-limit", "off", *flags]
         if insecure:
             self._flags.append("--insecure")
-        self._log = data_dir.parent / f"{data_dir.name}.stderr"
+        self._log = (log_dir or data_dir.parent) / f"{data_dir.name}.stderr"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,7 +78,9 @@ class Server:
         assert self._process is None, "it is running"
         flags = ["--data-dir", str(self.data_dir), "--registration", self.registration, *self._flags]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command(*flags), stdout=subprocess.PIPE, stderr=log, env=environment())
+            self._process = subprocess.Popen(
+                [*self.program, *flags], stdout=subprocess.PIPE, stderr=log, env=environment(**self.variables)
+            )
         try:
             self.ready = self._first_line().split()
             assert self.ready[:1] == ["ready"], f"the server said {self.ready}\n{self.log()}"

@@ -17,14 +17,32 @@ _LOCK: Final = "server.lock"
 def make_private(folder: Path) -> None:
     """Make ``folder`` if it is not there, and take the rights of others away.
 
+    What was made survives a loss of power: a directory that is not synced in the one above it would be gone, with
+    every commit in it. The one above is synced each time, for who made ``folder`` may have been killed before that.
+
     Raises:
         StoreUnavailable: it cannot be made or is not ours.
     """
     try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         folder.chmod(_PRIVATE_FOLDER)
+        for each in (*missing[1:], folder):
+            _sync(each.resolve().parent)
     except OSError as error:
         raise StoreUnavailable(f"the data directory cannot be used: {error.strerror}") from error
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in ``folder`` to stable storage; where it may not even be read, it is somebody else's care."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def touch_private(path: Path) -> None:
