@@ -15,7 +15,7 @@ from typing import Final
 from tests.faults.checker import Finding, Run, Stored, check
 from tests.faults.history import History, digest
 from tests.faults.talker import Talker
-from tests.support.people import People
+from tests.support.people import People, history
 from tests.support.server import Server
 
 DONE_S: Final = 20.0
@@ -123,6 +123,15 @@ class Crowd:
             if talker.ident is not None:
                 talker.leave()
         self._people.close()
+
+    def browse(self) -> int:
+        """Read the whole log of a group as somebody who just comes in; how many events there are."""
+        self._people.address = self.server.address
+        reader = self._people.again(self.asker)
+        events = history(reader, self.talkers[0].names[0])
+        reader.socket.close()
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        return len(events)
 
     def _heads(self) -> dict[str, int]:
         """The ends of the logs as the server tells them to somebody who is in all of them."""
