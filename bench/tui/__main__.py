@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import string
 import sys
 import tempfile
 import threading
@@ -153,11 +154,14 @@ def typing(rate: int, keys: int) -> Result:
             program.drain(2.0)
         took = []
         for number in range(keys):
-            letter = chr(ord("a") + number % 26)
-            wanted = "".join(chr(ord("a") + each % 26) for each in range(number + 1))[-20:]
+            place = number % len(string.ascii_letters)
+            if number and not place:
+                program.type("\x15")  # ctrl+u: an empty line again, so that each letter is seen to come
+                program.until(lambda text: string.ascii_letters[:10] not in text)
+            wanted = string.ascii_letters[: place + 1]
             at = time.perf_counter()
-            program.type(letter)
-            took.append((program.until(lambda text, wanted=wanted: wanted in text.replace("\n", "")) - at) * 1000)  # type: ignore[misc]
+            program.type(wanted[-1])
+            took.append((program.until(lambda text, wanted=wanted: f"│ {wanted}" in text) - at) * 1000)  # type: ignore[misc]
             program.drain(0.05)
         stop.set()
         if rate:

@@ -101,7 +101,11 @@ class Engine(Requests):
         """Change the state, have it written down and published. ``received`` is told once it is on disk."""
         before = self.state
         after = reduce_all(before, happened)
-        self._publisher.put(after)
+        self._publisher.put(
+            after,
+            is_own=not all(isinstance(event, events.BY_OTHERS) for event in happened),
+            is_typed=any(isinstance(event, events.DraftChanged) for event in happened),
+        )
         if self._keeper is None:
             return
         change = Change(before, after, happened, confirmed, failed)

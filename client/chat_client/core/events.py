@@ -3,6 +3,8 @@
 Events from the server come here already in log order and once each: the session saw to that.
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from chat_client.core.state import Conversation, Link, Member, Message, NoticeKind, Person, PresenceState
@@ -10,6 +12,7 @@ from chat_client.core.text import Safe
 from chat_protocol.packets import ConversationChanged, ConversationEntry, LogEvent
 
 __all__ = [
+    "BY_OTHERS",
     "Acked",
     "Arrived",
     "ConversationEvent",
@@ -313,3 +316,8 @@ ConversationEvent = (
     | MutedChanged
 )
 Event = Arrived | SessionEvent | PersonalEvent | ConversationEvent
+BY_OTHERS: Final = (
+    Arrived, EntryChanged, TypingReceived, TypingExpired, PresenceReceived, ReadReceived, HistoryLoading, HistoryLoaded,
+    Shown, DraftChanged,
+)  # fmt: skip
+"""What comes in any number, or only of drawing and typing: to be shown at the pace of a screen."""

@@ -14,6 +14,7 @@ from textual.reactive import var
 from textual.scroll_view import ScrollView
 
 from chat_client.core.state import ClientState, Conversation, Gap, Message
+from chat_client.tui.compat import set_extent
 from chat_client.tui.looks import Looks
 from chat_client.tui.widgets.feed import Feed, Notes, key_of
 from chat_client.tui.widgets.layout import Columns, Note
@@ -272,7 +273,7 @@ class Reader(ScrollView, can_focus=True):
         try:
             size = Size(self.columns_wide, self.feed.heights.total)
             if size != self.virtual_size:
-                self.virtual_size = size
+                set_extent(self, size)
             self.scroll_y = self.scroll_target_y = self.viewport.top_row
         finally:
             self._is_syncing = False

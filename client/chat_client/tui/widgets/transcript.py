@@ -10,48 +10,72 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Offset
+from textual.geometry import Offset, Region
 from textual.selection import Selection
 from textual.strip import Strip
 
 from chat_client.core.state import Gap, Message
+from chat_client.tui.looks import Looks
 from chat_client.tui.widgets.feed import key_of
 from chat_client.tui.widgets.reader import Reader
-from chat_client.tui.widgets.viewport import Place
+from chat_client.tui.widgets.viewport import Drawn, Place
 
 __all__ = ["Place", "Transcript"]
 
 ROW_BITS: Final = 16
 """Selections count rows as entry << ROW_BITS | row: still right when heights of other entries turn out otherwise."""
+MAX_FINISHED: Final = 1_024
 
 
 class Transcript(Reader):
     """Lines of a conversation, oldest first, with day lines, marks and notes."""
 
+    def __init__(self, looks: Looks, *, id: str | None = None) -> None:  # noqa: A002 - Textual calls it so
+        super().__init__(looks, id=id)
+        self._ground = Style()
+        self._finished: dict[int, tuple[Strip, Strip]] = {}
+        """Rows as they were laid out and as they are on the screen, by where they stand."""
+
     # ---- Drawing ----------------------------------------------------------------------------------------------------
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return rows of the screen; the style of the ground is worked out once for all of them."""
+        ground = self.rich_style
+        if ground != self._ground or len(self._finished) > MAX_FINISHED:
+            self._ground = ground
+            self._finished.clear()
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Return one row of the screen."""
-        width = self.columns_wide
-        if y >= len(self.viewport.drawn):
-            strip = Strip.blank(width)
-        else:
-            drawn = self.viewport.drawn[y]
-            strip = drawn.strip
-            column, text, _ = drawn.body
-            if column >= 0:
-                strip = self._selectable(strip, column, text, drawn.index << ROW_BITS | drawn.row)
+        strip = self._finish(self.viewport.drawn[y]) if y < len(self.viewport.drawn) else None
+        if strip is None:
+            strip = Strip.blank(self.columns_wide, self._ground)
         if y == self.size.height - 1:
-            strip = self._with_chip(strip, width)
-        elif y == 0:
-            strip = self._with_upper_chip(strip, width)
-        return strip.apply_style(self.rich_style)
+            return self._with_chip(strip, self.columns_wide).apply_style(self._ground)
+        if y == 0:
+            return self._with_upper_chip(strip, self.columns_wide).apply_style(self._ground)
+        return strip
 
-    def _selectable(self, strip: Strip, column: int, text: str, ordinal: int) -> Strip:
+    def _finish(self, drawn: Drawn) -> Strip:
+        """Return a row with its ground, ready to be selected; kept, for while others arrive most rows only move up."""
+        column, text, _ = drawn.body
+        if column < 0:
+            return drawn.strip.apply_style(self._ground)
+        ordinal = drawn.index << ROW_BITS | drawn.row
+        selection = self.text_selection
+        known = self._finished.get(ordinal)
+        if known is not None and known[0] is drawn.strip and selection is None:
+            return known[1]
+        strip = self._selectable(drawn.strip, column, text, ordinal, selection).apply_style(self._ground)
+        if selection is None:
+            self._finished[ordinal] = (drawn.strip, strip)
+        return strip
+
+    def _selectable(self, strip: Strip, column: int, text: str, ordinal: int, selection: Selection | None) -> Strip:
         """Return a row whose body, and nothing else, can be selected; what is selected stands out."""
         size = cell_len(text)
         gutter, body, rest = strip.crop(0, column), strip.crop(column, column + size), strip.crop(column + size)
-        selection = self.text_selection
         span = selection.get_span(ordinal) if selection is not None else None
         body = body.apply_offsets(0, ordinal)
         if span is not None:
