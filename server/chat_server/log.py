@@ -4,8 +4,30 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class _Unfailing:
+    """Standard error for the log. On a full disk, or where nobody reads any more, a line is lost and not a thread."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write, or lose, a line."""
+        try:
+            return self._file.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back, or keep it for later."""
+        try:
+            self._file.flush()
+        except OSError:
+            pass
 
 
 def set_up(level: str, log_format: str) -> None:
@@ -23,6 +45,6 @@ def set_up(level: str, log_format: str) -> None:
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )

@@ -202,6 +202,8 @@ def _die(args: threading.ExceptHookArgs) -> None:
     """
     name = args.thread.name if args.thread is not None else "?"
     error = args.exc_value
-    _log.critical("thread died, stopping at once", thread=name, exc_info=error)
-    sys.stderr.flush()
-    os._exit(_EXIT_THREAD_DIED)
+    try:
+        _log.critical("thread died, stopping at once", thread=name, exc_info=error)
+        sys.stderr.flush()
+    finally:  # telling of it may fail as well
+        os._exit(_EXIT_THREAD_DIED)

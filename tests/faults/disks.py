@@ -32,7 +32,7 @@ def power(folder: Path, seed: str, count: int) -> Report:
 
 @fault("sync-error", quick=3, full=30)
 def sync_error(folder: Path, seed: str, count: int) -> Report:
-    """An fsync fails under load: the server acknowledges nothing more and ends with status 70, then power is lost (X4)."""
+    """A failing fsync under load: no further ack, the server ends with status 70, then power is lost (X4)."""
     with Stage(folder, seed, mirror=True) as stage, stage.crowd() as crowd:
         crowd.start()
         for _ in range(count):

@@ -112,8 +112,9 @@ def push_before_commit() -> None:
         for job in jobs:
             job.outcomes, outcomes = outcomes[: len(job.writes)], outcomes[len(job.writes) :]
         now = time.monotonic()
-        early.update(map(id, jobs))
-        self._inbox.put([(News.COMMITTED, dispatch_writer.Committed(jobs, now, now, 1), None)])
+        messages = [job for job in jobs if len(job.commit.steps) == 1 and not job.commit.then]
+        early.update(map(id, messages))
+        self._inbox.put([(News.COMMITTED, dispatch_writer.Committed(messages, now, now, 1), None)])
         time.sleep(LATE_S)
         self._store._connection.finish()
         self._inbox.put([(News.COMMITTED, dispatch_writer.Committed(jobs, now, now, 1), None)])
@@ -124,10 +125,12 @@ def push_before_commit() -> None:
             self._ack = lambda *_: None
             real(self, job)
             del self._ack
-        elif len(job.commit.steps) == 1 and job.peer is not None and not job.peer.is_gone:
+        elif len(job.commit.steps) == 1 and not job.commit.then:
             step, outcome = job.commit.steps[0], job.outcomes[0]
-            if getattr(step, "re", None) is not None and hasattr(outcome, "seq"):
+            if step.re is not None and hasattr(outcome, "seq") and not job.peer.is_gone:
                 self._ack(job.peer, step.re, step.conversation, step.append, outcome)
+        else:
+            real(self, job)
 
     early: set[int] = set()
     real = Completion.complete

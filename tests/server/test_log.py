@@ -62,3 +62,30 @@ def test_json_is_one_event_a_line() -> None:
     lines = logged("json").splitlines()
 
     assert [json.loads(line)["event"] for line in lines] == ["failed"]
+
+
+GOING_ON = """
+import os
+import structlog
+import threading
+from chat_server import log, server
+
+log.set_up("info", "json")
+threading.excepthook = server._die
+for number in range(2_000):
+    structlog.get_logger("test").error("something to tell", number=number)
+os.write(1, b"went on")
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+os.write(1, b" by half")
+"""
+
+
+def test_a_log_that_cannot_be_written() -> None:
+    """On a full disk lines are lost and nothing else; a thread that dies still takes the process with it."""
+    with open("/dev/full", "wb") as full:
+        found = subprocess.run(
+            [sys.executable, "-c", GOING_ON], env=environment(), stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert (found.stdout, found.returncode) == (b"went on", 70)

@@ -59,13 +59,16 @@ _PASSING: Final = {
     sqlite3.SQLITE_INTERRUPT,
 }
 
+_PASSING_IN_FULL: Final = {sqlite3.SQLITE_IOERR_SHMSIZE}
+"""Errors of input and output that pass, by their extended code: a full disk has no room for more shared memory."""
+
 
 def translated(error: sqlite3.Error) -> StoreError:
     """What ``error`` means for the caller: may it pass, or is the store broken?"""
     code = getattr(error, "sqlite_errorcode", None)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     text = f"{name}: {error}"
-    if code is not None and code & 0xFF in _PASSING:
+    if code is not None and (code & 0xFF in _PASSING or code in _PASSING_IN_FULL):
         return StoreUnavailable(text)
     return StoreBroken(text)
 

@@ -96,6 +96,7 @@ class Index:
         self._merging: int | None = None
         self._deleted: set[int] = set()
         self._purge_at = 0.0
+        self._is_lost = False
         self._connection = self._opened()
         self._parts = Parts(self._connection)
 
@@ -106,6 +107,8 @@ class Index:
             StoreUnavailable: it could not be done now.
             sqlite3.Error: the log could not be read.
         """
+        if self._is_lost:
+            self._replace()
         events = self._log.execute(
             "SELECT id, conversation, kind, sender, deleted, target, body FROM event WHERE id > ? ORDER BY id LIMIT ?",
             (self._indexed, _SLICE),
@@ -162,11 +165,15 @@ class Index:
         return int(noted[0]) if noted else 0
 
     def _create(self, connection: sqlite3.Connection) -> dict[str, Any]:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            connection.execute(statement)
-        connection.execute("INSERT INTO state VALUES ('epoch', ?)", (self._epoch,))
-        connection.execute("COMMIT")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute("INSERT INTO state VALUES ('epoch', ?)", (self._epoch,))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
         return {"indexed": 0}
 
     def _remove(self) -> None:
@@ -174,20 +181,22 @@ class Index:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def _replace(self) -> None:
+        self._is_lost = True  # until there is a new one, which on a full disk may take several attempts
         self._connection.close()
         self._remove()
         self.generation += 1
         self._merging = None
         self._connection = self._opened()
         self._parts = Parts(self._connection)
+        self._is_lost = False
 
     def _rollback(self) -> None:
-        if self._connection.in_transaction:
-            try:
+        try:
+            if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-                self._parts.reload()
-            except sqlite3.Error:
-                pass  # the next step finds out
+            self._parts.reload()  # on a full disk SQLite has rolled back by itself
+        except sqlite3.Error:
+            pass  # the next step finds out
 
     def _follow(self, events: list[tuple[Any, ...]]) -> None:
         new: list[Any] = []
