@@ -1,5 +1,6 @@
 """Turn events of a log into lines that are safe to show, and apply edits, deletions and reactions to them. Pure."""
 
+import sys
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
@@ -63,8 +64,8 @@ def _message(event: GroupMessage | PrivateMessage | Broadcast | Notification, me
     return Message(
         seq=event.seq,
         message_id=event.message_id,
-        sender=str(safe_line(event.sender)),
-        sender_name=safe_line(event.sender_name),
+        sender=sys.intern(str(safe_line(event.sender))),  # few people write many messages
+        sender_name=Safe(sys.intern(safe_line(event.sender_name))),
         content=printable(event.content) if isinstance(event.content, str) and not deleted else Safe(""),
         timestamp_ms=event.timestamp,
         mine=event.sender == me,
