@@ -11,7 +11,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo join server test check lint types arch fmt bench bench-tui replay docs screenshot snapshots dist clean
+.PHONY: help install demo join server test faults faults-full check lint types arch fmt bench bench-tui replay docs screenshot snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +42,12 @@ server: $(RUN) ## a server on this machine, in the foreground, with its data in 
 
 test: $(DEV) ## all tests (TEST=path for some of them, JOBS=0 for one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TEST)
+
+faults: $(DEV) ## break a server in every way we know, in about 4 minutes (FAULTS='--only kill --seed 7' for some)
+	@$(BIN)/python -m tests.faults --profile quick $(FAULTS)
+
+faults-full: $(DEV) ## the same at length, in about 20 minutes
+	@$(BIN)/python -m tests.faults --profile full $(FAULTS)
 
 check: lint types arch test ## what has to pass before a commit: lint, types, arch, test
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from chat_server.cli import main
 from chat_server.dispatch import writer as dispatch_writer
 from chat_server.dispatch.completion import Completion
+from chat_server.dispatch.intake import Intake
 from chat_server.dispatch.peer import News
 from chat_server.store import connection, sqlite
 from chat_server.store.base import StoredEvent
@@ -132,8 +133,14 @@ def push_before_commit() -> None:
         else:
             real(self, job)
 
+    def end(self: Any, user: int) -> None:
+        if user in self._under_way:  # each job is completed twice
+            finish(self, user)
+
     early: set[int] = set()
     real = Completion.complete
+    finish = Intake.end
+    Intake.end = end  # type: ignore[method-assign]
     dispatch_writer.Writer._commit = commit  # type: ignore[method-assign]
     Completion.complete = complete  # type: ignore[method-assign]
 

@@ -49,6 +49,8 @@ class Talker(threading.Thread):
         self.leaving = threading.Event()
         self.frozen = threading.Event()
         """While set nothing is read or written, and the connection stays open."""
+        self.hang_up = threading.Event()
+        """Set: leave the connection, once, and make another one."""
         self.repeats = 1
         """How often each frame of a send is written."""
         self.pause_s = 0.0
@@ -113,6 +115,7 @@ class Talker(threading.Thread):
         self._begin(synced)
         self.connections += 1
         self.is_live = True
+        self.hang_up.clear()
         self._serve(link)
 
     def _begin(self, synced: Frame) -> None:
@@ -139,7 +142,7 @@ class Talker(threading.Thread):
         is_refused = False
         next_at = 0.0
         heard_at = time.monotonic()
-        while not self.leaving.is_set():
+        while not self.leaving.is_set() and not self.hang_up.is_set():
             while len(flying) < WINDOW and not is_refused and link.can_send():
                 if waiting:
                     message_id = waiting.pop(0)
