@@ -11,7 +11,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo join server test faults faults-full check lint types arch fmt bench bench-tui replay docs screenshot snapshots dist clean
+.PHONY: help install demo join server test faults faults-full check lint types arch fmt bench bench-tui replay docs screenshot tour snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +80,9 @@ docs: $(DEV) ## write the tables of the documents that follow from the code
 
 screenshot: $(DEV) ## draw docs/screenshot.svg anew
 	@$(BIN)/python -m chat_client.tui.screenshot docs/screenshot.svg
+
+tour: $(DEV) ## draw docs/tour anew: chat-tui at work, in pictures
+	@$(BIN)/python -m tools.tour docs/tour
 
 snapshots: $(DEV) ## accept how the TUI draws now as what its tests expect
 	@$(BIN)/python -m pytest tests/tui --snapshot-update

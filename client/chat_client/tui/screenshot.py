@@ -30,7 +30,7 @@ from chat_client.tui.start import Start
 from chat_client.tui.widgets.composer import Composer
 from chat_protocol import packets
 
-__all__ = ["SceneLog", "draw_picture", "main", "scene"]
+__all__ = ["SceneLog", "draw_picture", "main", "scene", "with_local_fonts"]
 
 SIZE: Final = (116, 36)
 FONTS: Final = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono, monospace"
@@ -189,10 +189,10 @@ async def draw_picture(*, size: tuple[int, int] = SIZE, theme: str = "") -> str:
             async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
                 app.screen.query_one(Composer).insert("On it, the report goes to @c")
                 await pilot.pause()
-                return _with_local_fonts(app.export_screenshot(title="chat-tui"))
+                return with_local_fonts(app.export_screenshot(title="chat-tui"))
 
 
-def _with_local_fonts(picture: str) -> str:
+def with_local_fonts(picture: str) -> str:
     """Have the picture fetch no font from anywhere: it looks at home on every machine, and tells nobody it was seen."""
     picture = re.sub(r"\s*@font-face \{.*?\}", "", picture, flags=re.DOTALL)
     return picture.replace("Fira Code", FONTS).replace("font-family: arial", f"font-family: {FONTS}")
