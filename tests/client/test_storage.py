@@ -87,6 +87,32 @@ def test_failing_work_undoes_itself_alone(database: Database) -> None:
     assert database.do(outbox.pending).result() == [item(1), item(2)]
 
 
+def test_what_must_follow_is_never_left_out(database: Database) -> None:
+    """A page of events that a full disk refused is written before the cursor that comes after it."""
+    attempts = 0
+
+    def page(connection: sqlite3.Connection) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        cache.put_events(connection, [message(seq) for seq in range(1, 21)])
+
+    def cursor(connection: sqlite3.Connection) -> None:
+        cache.put_conversations(connection, stand(20))
+
+    def kept(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+        return connection.execute(
+            "SELECT (SELECT count(*) FROM event), (SELECT max(cursor) FROM conversation)"
+        ).fetchall()
+
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        database.do(page, must_follow=True).result()
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        database.do(cursor, must_follow=True).result()
+    assert database.do(kept).result() == [(20, 20)]
+
+
 def test_pages_backwards(database: Database) -> None:
     """Pages come newest first, with the gaps between and the reactions that belong to them."""
 

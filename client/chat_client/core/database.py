@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from chat_client.core.errors import ConfigError
 
@@ -55,7 +55,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._queue: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._owed: list[_Job] = []
         self._thread = threading.Thread(target=self._work, name="chat-database", daemon=True)
         self._opened: Future[None] = Future()
 
@@ -73,16 +74,21 @@ class Database:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def do(self, work: Work[T]) -> "Future[T]":
-        """Queue work; any thread. Its result comes when it is committed, its exception when it was undone."""
+    def do(self, work: Work[T], *, must_follow: bool = False) -> "Future[T]":
+        """Queue work; any thread. Its result comes when it is committed, its exception when it was undone.
+
+        With ``must_follow`` nothing that was queued later is ever on the disk without it: where the disk is full, say,
+        the exception comes all the same, and the work is done again before whatever is asked for next. What is owed
+        in that way stays in memory.
+        """
         future: Future[T] = Future()
         # Whoever waits may be cancelled, the work may not: a future that is running takes its result in any case.
         future.set_running_or_notify_cancel()
-        self._queue.put((work, future))
+        self._queue.put(_Job(work, future, must_follow))
         return future
 
     def close(self) -> None:
-        """Do what is queued, then close the file; blocks until then."""
+        """Do what is queued and what is owed, then close the file; blocks until then."""
         self._queue.put(None)
         self._thread.join()
 
@@ -102,45 +108,65 @@ class Database:
     def _batch(self, connection: sqlite3.Connection) -> bool:
         """Do one transaction of whatever is queued; False when the end was asked for."""
         item = self._queue.get()
-        jobs: list[tuple[Work[Any], Future[Any]]] = []
+        jobs = list(self._owed)
         while item is not None:
             jobs.append(item)
-            if len(jobs) >= MAX_BATCH:
+            if len(jobs) >= MAX_BATCH + len(self._owed):
                 break
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 break
         if jobs:
-            _transact(connection, jobs)
+            is_done = _transact(connection, jobs)
+            self._owed = [] if is_done else [job for job in jobs if job.must_follow]
         return item is not None
 
 
-def _transact(connection: sqlite3.Connection, jobs: list[tuple[Work[Any], "Future[Any]"]]) -> None:
-    """Do jobs in one transaction; one that fails undoes itself alone."""
-    done: list[tuple[Future[Any], Any]] = []
+class _Job(NamedTuple):
+    """A piece of work, and who waits for it."""
+
+    work: Work[Any]
+    future: "Future[Any]"
+    must_follow: bool
+
+    def fail(self, error: Exception) -> None:
+        """Tell whoever waits, unless they were told when it was tried before."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+def _transact(connection: sqlite3.Connection, jobs: list[_Job]) -> bool:
+    """Do jobs in one transaction; False if nothing of it was done. One that fails undoes itself alone.
+
+    Where that one ``must_follow`` and the disk is to blame, it undoes all: what comes after it must not stand alone.
+    """
+    done: list[tuple[_Job, Any]] = []
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for work, future in jobs:
+        for job in jobs:
             connection.execute("SAVEPOINT job")
             try:
-                result = work(connection)
-            except Exception as error:  # noqa: BLE001 - safety net: the error goes to whoever asked for the work
+                result = job.work(connection)
+            except Exception as error:
+                if job.must_follow and isinstance(error, sqlite3.OperationalError):
+                    raise
                 connection.execute("ROLLBACK TO job")
-                future.set_exception(error)
+                job.fail(error)
             else:
-                done.append((future, result))
+                done.append((job, result))
             connection.execute("RELEASE job")
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        for _, future in jobs:
-            if not future.done():
-                future.set_exception(error)
-        return
-    for future, result in done:
-        future.set_result(result)
+        for job in jobs:
+            job.fail(error)
+        return False
+    for job, result in done:
+        if not job.future.done():
+            job.future.set_result(result)
+    return True
 
 
 def _open(path: Path) -> sqlite3.Connection:

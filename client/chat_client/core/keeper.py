@@ -67,7 +67,8 @@ class Keeper:
                 else:
                     outbox.forget(connection, [item.message_id])
 
-        return self._database.do(work)
+        # a cursor that is kept without what came before it would make a hole that nobody ever fills
+        return self._database.do(work, must_follow=True)
 
     def keep_drafts(self, conversations: Sequence[Conversation]) -> "Future[None]":
         """Queue the writing of half-written texts."""
