@@ -97,6 +97,7 @@ def _version() -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TEXTUAL_FPS", PICTURES)  # Textual reads it when it is imported
     from chat_client.core.config import config_path
     from chat_client.core.errors import ConfigError
     from chat_client.core.profile import Profile
@@ -133,7 +134,6 @@ def _run(options: argparse.Namespace) -> int:
         print(f"chat-tui: {error}", file=sys.stderr)
         return EXIT_USAGE
 
-    os.environ.setdefault("TEXTUAL_FPS", PICTURES)
     gc.disable()  # until the first screen stands: everything that is made so far stays
     from chat_client.tui.app import ChatApp
 
