@@ -36,7 +36,8 @@ def _make_parser() -> argparse.ArgumentParser:
         prog="chat-server",
         description="Chat for people who live in terminals: the server.",
         epilog="Every option is also a key of the TOML file and an environment variable CHAT_SERVER_<KEY>."
-        " chat-server stats, top and trace ask a running server about itself: chat-server stats --help.",
+        " chat-server stats, top and trace ask a running server about itself; verify, backup and restore are about its"
+        " data: chat-server stats --help.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"chat-server {__version__}")
@@ -88,8 +89,9 @@ HELP: Final = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until SIGTERM or SIGINT, or one of the commands that ask a running one; the exit code."""
+    """Run the server until SIGTERM or SIGINT, or one of the other commands; the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.umask(0o077)
     if arguments and arguments[0] in commands.COMMANDS:
         return commands.run(arguments)
     options = vars(_make_parser().parse_args(arguments))
@@ -107,7 +109,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_CONFIG
-    os.umask(0o077)
     log.set_up(config.log_level, config.log_format)
     return _serve(config)
 

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import re
-import sqlite3
+import subprocess
 from pathlib import Path
 
 from tests.conftest import StartServer
 from tests.docs import spec
 from tests.support.people import People, contents, history, say
+from tests.support.server import command, environment
 
-_COMMAND = re.compile(r"^sqlite3 (\S+) \"(.+)\"$", flags=re.MULTILINE)
+_COMMAND = re.compile(r"^chat-server ((?:backup|restore) .+)$", flags=re.MULTILINE)
 
 
 def test_backup_and_restore(start_server: StartServer, tmp_path: Path) -> None:
     """A copy made under load restores with another epoch, so that clients drop their cursors (protocol.md 4)."""
     text = (spec.ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
-    (_, copy), (_, renew) = _COMMAND.findall(text)
+    copy, renew = _COMMAND.findall(text)
     server = start_server()
     people = People(server.address)
     alice = people.user("alice")
     group = people.group(alice)
     say(alice, f"#{group}", "in the copy")
     restored = tmp_path / "restored"
-    restored.mkdir()
 
-    _execute(f"file:{server.data_dir}/chat.db?mode=ro", copy.replace("/var/backups", str(restored)))
+    _execute(copy, server.data_dir, tmp_path)
     say(alice, f"#{group}", "after the copy")
-    _execute(f"file:{restored}/chat.db", renew)
+    _execute(renew, restored, tmp_path)
     people.close()
     server.terminate()
     server.data_dir = restored
@@ -43,7 +43,6 @@ def test_backup_and_restore(start_server: StartServer, tmp_path: Path) -> None:
     people.close()
 
 
-def _execute(database: str, statement: str) -> None:
-    connection = sqlite3.connect(database, uri=True, isolation_level=None)
-    connection.execute(statement)
-    connection.close()
+def _execute(line: str, data_dir: Path, backups: Path) -> None:
+    words = line.replace("/var/lib/chat-server", str(data_dir)).replace("/var/backups", str(backups)).split()
+    subprocess.run(command(*words), env=environment(), check=True, capture_output=True)

@@ -96,6 +96,15 @@ class Headless:
                         found.append(Stored(names[conversation], seq, event["message_id"], ""))
         return found
 
+    def texts(self, conversation: str) -> list[str]:
+        """What was said in a conversation, as far as its cache has it."""
+        found = []
+        for path in self.folder.glob("profile/*/slot-*/chat.sqlite3"):
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                rows = database.execute("SELECT body FROM event WHERE conversation = ? ORDER BY seq", (conversation,))
+                found += [json.loads(body).get("content", "") for (body,) in rows]
+        return [text for text in found if text]
+
     def unsent(self) -> int:
         """How many messages wait in its outbox."""
         count = 0

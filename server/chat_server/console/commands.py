@@ -1,4 +1,4 @@
-"""The commands ``chat-server stats``, ``top`` and ``trace``."""
+"""The commands that ``chat-server`` has beside running a server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 
 from chat_protocol.packets import Stats, Trace
 from chat_server.config import ConfigError, load
+from chat_server.console import keeping
 from chat_server.console.figures import stats_lines, trace_lines
 from chat_server.console.link import ConsoleError, Link
 
@@ -96,5 +97,8 @@ COMMANDS: Final = {
     "stats": ("Print what the running server counted: messages, lanes, times, retries", _add_stats, _stats),
     "top": ("Show the routing as it happens, until q is pressed", _add_nothing, _top),
     "trace": ("Tell the way of one message through the running server", _add_trace, _trace),
+    "verify": ("Check every stored event against its checksum", keeping.add_verify, keeping.do_verify),
+    "backup": ("Write a backup of the store, while the server runs or not", keeping.add_file, keeping.do_backup),
+    "restore": ("Make a store from a backup, in a data directory without one", keeping.add_file, keeping.do_restore),
 }
 """Each command: what it does, what it adds to the options, how it is done."""

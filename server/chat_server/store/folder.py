@@ -28,12 +28,12 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         folder.chmod(_PRIVATE_FOLDER)
         for each in (*missing[1:], folder):
-            _sync(each.resolve().parent)
+            sync_folder(each.resolve().parent)
     except OSError as error:
         raise StoreUnavailable(f"the data directory cannot be used: {error.strerror}") from error
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Bring the names in ``folder`` to stable storage; where it may not even be read, it is somebody else's care."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
