@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] == ["config"]:
         return _config(given[1:])
+    if given[:1] == ["serve"]:
+        return _serve(given[1:])
     options = _parser().parse_args(given)
     try:
         return _run(options)
@@ -58,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Chat in the terminal, on the whole screen.",
         epilog="Without options it starts with the accounts of this device, or asks. A password is never an option: it"
         " is asked for, or read from a file that only you can read (--password-file or CHAT_PASSWORD_FILE)."
-        " chat-tui config --help tells about the file of settings.",
+        " chat-tui config --help tells about the file of settings, chat-tui serve --help about the browser.",
     )
     parser.add_argument("--server", metavar="HOST:PORT", help="the server: host:port, or a chat:// link")
     who = parser.add_mutually_exclusive_group()
@@ -89,6 +91,23 @@ def _config(arguments: Sequence[str]) -> int:
         return EXIT_CONFIG if options.what == "check" else EXIT_FAILURE
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    """Do what ``chat-tui serve`` says."""
+    parser = _Parser(
+        prog="chat-tui serve",
+        description="Have the screen in a browser on this machine. Prints an address that opens it once.",
+        epilog="Other options are those of chat-tui: chat-tui serve --profile DIR.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0, the default: any that is free")
+    options, others = parser.parse_known_args(arguments)
+    if not 0 <= options.port < 1 << 16:
+        parser.error("--port is a number from 0 to 65535")
+    _parser().parse_args(others)  # a mistake is told here, not on a page
+    from chat_client.tui.serve import run
+
+    return run(options.port, others)
+
+
 def _version() -> str:
     try:
         return version("chat-suite")
@@ -101,6 +120,7 @@ def _run(options: argparse.Namespace) -> int:
     from chat_client.core.config import config_path
     from chat_client.core.errors import ConfigError
     from chat_client.core.profile import Profile
+    from chat_client.tui.serve import BROWSER_DRIVER
     from chat_client.tui.settings import check, suited
     from chat_client.tui.start import decide, password_from
 
@@ -122,12 +142,8 @@ def _run(options: argparse.Namespace) -> int:
         )
         if options.new_user and start.account is None:
             raise ConfigError("--new-user needs --server and --password-file")
-        if os.environ.get("TERM") in ("dumb", "unknown"):
-            raise ConfigError("this terminal cannot place its cursor (TERM=dumb): use chat-cli here")
-        if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
-            raise ConfigError(
-                "the screen needs a terminal on standard input and standard error: use chat-cli in scripts"
-            )
+        if os.environ.get("TEXTUAL_DRIVER") != BROWSER_DRIVER:
+            _need_terminal()
         profile.prepare()
         log_path = _start_log(profile.directory)
     except ConfigError as error:
@@ -149,6 +165,15 @@ def _run(options: argparse.Namespace) -> int:
         always_ascii=options.ascii,
     )
     return asyncio.run(_show(app, mouse=config.mouse))
+
+
+def _need_terminal() -> None:
+    from chat_client.core.errors import ConfigError
+
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        raise ConfigError("this terminal cannot place its cursor (TERM=dumb): use chat-cli here")
+    if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
+        raise ConfigError("the screen needs a terminal on standard input and standard error: use chat-cli in scripts")
 
 
 async def _show(app: "ChatApp", *, mouse: bool) -> int:
