@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from itertools import chain
 
 from tests.meta import tree
 
@@ -27,9 +28,10 @@ def imported() -> set[str]:
 
 
 def declared() -> set[str]:
-    """The distributions that the project depends on, in their canonical spelling."""
+    """The distributions that the project depends on, those of its extras too, in their canonical spelling."""
     project = tomllib.loads((tree.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {canonical(re.split(r"[<>=!~\[ ;]", each, maxsplit=1)[0]) for each in project["dependencies"]}
+    asked = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    return {canonical(re.split(r"[<>=!~\[ ;]", each, maxsplit=1)[0]) for each in asked}
 
 
 def canonical(name: str) -> str:
