@@ -11,7 +11,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo join server test faults faults-full check lint types arch fmt bench bench-tui replay docs screenshot tour snapshots dist clean
+.PHONY: help install demo join server test faults faults-full fuzz check lint types arch fmt bench bench-tui replay docs screenshot tour snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,9 @@ faults: $(DEV) ## break a server in every way we know, in about 4 minutes (FAULT
 
 faults-full: $(DEV) ## the same at length, in about 20 minutes
 	@$(BIN)/python -m tests.faults --profile full $(FAULTS)
+
+fuzz: $(DEV) ## requests that are nearly right and bytes that are not, for about 10 minutes (SEED=7 for others)
+	@CHAT_FUZZ_SEED=$(or $(SEED),$$RANDOM) CHAT_FUZZ_ROUNDS=60 $(BIN)/python -m pytest -q tests/badinput
 
 check: lint types arch test ## what has to pass before a commit: lint, types, arch, test
 

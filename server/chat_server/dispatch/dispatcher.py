@@ -364,11 +364,15 @@ class Dispatcher(threading.Thread):
             self._look_up(peer)
 
     def _take_failed(self, jobs: list[Job], snapshot: Snapshot) -> None:
-        """The store took none of ``jobs``: from now on decide on the ground of what is stored."""
+        """The store took none of ``jobs``: from now on decide on the ground of what is stored.
+
+        What was decided meanwhile has failed with them: stored after all it would overtake what was refused.
+        """
+        jobs = [*jobs, *self.writer.resume(), *(job for _, _, job in self._jobs)]
+        self._jobs.clear()
         _log.error("commit failed, nothing of it is stored", jobs=len(jobs))
         self._inflight -= len(jobs)
         self._synchroniser.reload(self._context, Directory(snapshot), self._connections.online)
-        self.writer.resume()
         for job in jobs:
             self._completion.fail(job)
             if job.peer is not None:

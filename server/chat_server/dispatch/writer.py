@@ -78,8 +78,8 @@ class Writer(threading.Thread):
 
     A commit that fails for a passing reason is tried again after each of ``retry_delays_s`` (the thread waits for the
     time or for the end, it never sleeps). If it still fails, everything that waits has failed with it, for it was
-    decided on the same ground: the router gets the jobs back with a fresh snapshot, and until it calls
-    :meth:`resume` whatever comes is failed, too.
+    decided on the same ground, and may not overtake what was refused: the router gets the jobs back with a fresh
+    snapshot, and what comes after them waits until it asks for it by :meth:`resume`.
     """
 
     def __init__(
@@ -114,11 +114,17 @@ class Writer(threading.Thread):
         """How many jobs wait in all. Any thread."""
         return len(self._lanes)
 
-    def resume(self) -> None:
-        """The router decides on the ground of the snapshot from now on. The router thread."""
+    def resume(self) -> list[Job]:
+        """The router decides on the ground of the snapshot from now on. The router thread.
+
+        Returns:
+            What waits. It was decided before the router knew of the failure, so it has failed as well.
+        """
         with self._changed:
+            waiting = self._lanes.take(len(self._lanes))
             self._is_failed = False
             self._changed.notify()
+            return waiting
 
     def stop(self) -> None:
         """Commit what waits, then end. Any thread."""
@@ -132,19 +138,16 @@ class Writer(threading.Thread):
         has_more = True
         while True:
             with self._changed:
+                self._changed.wait_for(lambda: not self._is_failed or self._is_stopping)
                 if not self._lanes and not self._is_stopping:
                     self._changed.wait(_QUIET_S if has_more else None)
-                jobs = self._lanes.take(_MOST_JOBS)
+                jobs = [] if self._is_failed else self._lanes.take(_MOST_JOBS)
                 is_over = self._is_stopping and not jobs
-                is_failed = self._is_failed
             if is_over:
                 return
             if jobs:
                 has_more = True
-                if is_failed:
-                    self._fail(jobs)
-                else:
-                    self._commit(jobs)
+                self._commit(jobs)
             if not jobs or monotonic() - last_tidy > _QUIET_S:
                 has_more = self._store.tidy() or bool(jobs)
                 last_tidy = monotonic()
