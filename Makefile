@@ -50,7 +50,8 @@ faults-full: $(DEV) ## the same at length, in about 20 minutes
 	@$(BIN)/python -m tests.faults --profile full $(FAULTS)
 
 fuzz: $(DEV) ## requests that are nearly right and bytes that are not, for about 10 minutes (SEED=7 for others)
-	@CHAT_FUZZ_SEED=$(or $(SEED),$$RANDOM) CHAT_FUZZ_ROUNDS=60 $(BIN)/python -m pytest -q tests/badinput
+	@seed=$(or $(SEED),$$(date +%s)); echo "seed $$seed"; \
+	CHAT_FUZZ_SEED=$$seed CHAT_FUZZ_ROUNDS=60 $(BIN)/python -m pytest -q tests/badinput
 
 check: lint types arch test ## what has to pass before a commit: lint, types, arch, test
 
