@@ -47,9 +47,10 @@ def pour(sender: Client, reader: Client, conversation: str, count: int) -> int:
     return last
 
 
-def test_slow_reader_gets_everything(start_server: StartServer) -> None:
+@pytest.mark.parametrize("io_threads", ["1", "3"])
+def test_slow_reader_gets_everything(start_server: StartServer, io_threads: str) -> None:
     """Who stops reading holds nobody up, and gets everything in order, once, when they read again (protocol.md 4)."""
-    people = People(start_server().address)
+    people = People(start_server("--io-threads", io_threads).address)
     alice, bob, slow = people.user("alice"), people.user("bob"), slow_user(people)
     conversation = f"#{people.group(alice, bob, slow)}"
     before = read_up_to(alice, conversation, 0)
