@@ -25,7 +25,9 @@ from tests.support.wire import Client
 SEED = os.environ.get("CHAT_FUZZ_SEED", "20261123")
 ROUNDS = int(os.environ.get("CHAT_FUZZ_ROUNDS", "1"))
 CODES = {code.value for code in ErrorCode}
-ENDS_THE_USER = frozenset(["set_password", "logout", "admin_disable_user", "hello", "login", "register", "sync"])
+ENDS_THE_USER = frozenset(
+    ["set_password", "logout", "admin_disable_user", "admin_reset_password", "hello", "login", "register", "sync"]
+)
 
 
 def everything(client: Client) -> list[dict[str, object]]:
