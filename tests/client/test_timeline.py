@@ -104,3 +104,14 @@ def test_before_and_after_walk_from_a_place() -> None:
     assert next(timeline.after(300)).seq == 301
     assert next(timeline.before(300)).seq == 299
     assert [entry.seq for entry in timeline.tail(2)] == [3 * CHUNK - 2, 3 * CHUNK - 1]
+
+
+@given(st.integers(0, 1_500), st.integers(1, 1_500))
+def test_the_newest_lines_stay(total: int, count: int) -> None:
+    """At least as many as asked for, less than a chunk more, whole and found by id; the others are not."""
+    timeline = Timeline().put(ascending(set(range(1, total + 1))))
+    kept = timeline.newest(count)
+    seqs = [each.seq for each in kept]
+    assert seqs == list(range(total - len(seqs) + 1, total + 1))
+    assert min(count, total) <= len(kept) < count + CHUNK
+    assert all((kept.by_id(f"m{seq}") is not None) == (seq in set(seqs)) for seq in range(1, total + 1, 97))

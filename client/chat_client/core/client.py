@@ -35,6 +35,9 @@ from chat_protocol.packets import SystemMessage
 __all__ = ["ChatClient"]
 
 DRAFT_DELAY_S: Final = 1.0
+MAX_LINES: Final = 20_000
+"""Lines of a conversation in memory from which on :meth:`ChatClient.let_go` acts; about 0.8 KiB each."""
+KEPT_LINES: Final = 10_000
 
 
 class ChatClient(Histories):
@@ -203,6 +206,15 @@ class ChatClient(Histories):
         The read marker follows what was shown without a hole: nothing that was not shown is ever marked as read.
         """
         self.apply([events.Shown(conversation, first_seq, last_seq)])
+
+    def let_go(self, conversation: str) -> None:
+        """Keep the newest lines alone in memory if there are very many; the others can be loaded again.
+
+        Call it only while nobody reads the older ones.
+        """
+        entry = self.state.conversations.get(conversation)
+        if entry is not None and len(entry.timeline) > MAX_LINES and not entry.loading_older:
+            self.apply([events.LetGo(conversation, KEPT_LINES)])
 
     def mark_read(self, conversation: str) -> None:
         """Mark everything as read because the user said so (/read)."""

@@ -46,6 +46,8 @@ def _acted(conversation: Conversation, event: events.ConversationEvent) -> Conve
             return reading.settle(reading.show(conversation, event.first_seq, event.last_seq))
         case events.MarkedRead():
             return reading.mark_all(conversation)
+        case events.LetGo():
+            return _let_go(conversation, event.keep)
         case events.DraftChanged():
             return replace(conversation, draft=event.text)
         case events.MutedChanged():
@@ -227,6 +229,14 @@ def _unsent(
         for message in timeline.pending
     )
     return replace(conversation, timeline=timeline.with_pending(changed))
+
+
+def _let_go(conversation: Conversation, keep: int) -> Conversation:
+    """Let the oldest lines go, as if they had not been loaded yet."""
+    timeline = conversation.timeline.newest(keep)
+    if timeline is conversation.timeline:
+        return conversation
+    return replace(conversation, timeline=timeline, loaded_from=timeline.first_seq, has_older=True)
 
 
 def _read_moved(conversation: Conversation, event: events.ReadReceived, me: str) -> Conversation:

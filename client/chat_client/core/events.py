@@ -25,6 +25,7 @@ __all__ = [
     "FocusChanged",
     "HistoryLoaded",
     "HistoryLoading",
+    "LetGo",
     "LinkChanged",
     "MarkedRead",
     "MembersListed",
@@ -259,6 +260,13 @@ class DraftChanged(Struct, frozen=True):
     text: str
 
 
+class LetGo(Struct, frozen=True):
+    """The oldest lines of a conversation need not be in memory any more; the cache has them."""
+
+    conversation: str
+    keep: int
+
+
 class MutedChanged(Struct, frozen=True):
     """The user muted a conversation, or not."""
 
@@ -313,11 +321,12 @@ ConversationEvent = (
     | Shown
     | MarkedRead
     | DraftChanged
+    | LetGo
     | MutedChanged
 )
 Event = Arrived | SessionEvent | PersonalEvent | ConversationEvent
 BY_OTHERS: Final = (
     Arrived, EntryChanged, TypingReceived, TypingExpired, PresenceReceived, ReadReceived, HistoryLoading, HistoryLoaded,
-    Shown, DraftChanged,
+    Shown, DraftChanged, LetGo,
 )  # fmt: skip
 """What comes in any number, or only of drawing and typing: to be shown at the pace of a screen."""

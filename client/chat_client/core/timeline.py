@@ -275,6 +275,19 @@ class Timeline:
         chunks = (*self._chunks[:index], changed, *self._chunks[index + 1 :])
         return Timeline(chunks, self.pending, self._count, self._seq_by_id)
 
+    def newest(self, count: int) -> "Timeline":
+        """Return the timeline without its oldest lines: of those in the log ``count`` stay, or some more."""
+        kept = 0
+        start = len(self._chunks)
+        while start and kept < count:
+            start -= 1
+            kept += len(self._chunks[start])
+        if not start:
+            return self
+        chunks = self._chunks[start:]
+        index = {line.message_id: line.seq for chunk in chunks for line in chunk if not isinstance(line, Gap)}
+        return Timeline(chunks, self.pending, kept, index)
+
     def with_pending(self, pending: tuple[Message, ...]) -> "Timeline":
         """Return the timeline with other messages that wait to be sent."""
         return Timeline(self._chunks, pending, self._count, self._seq_by_id)

@@ -71,6 +71,7 @@ class ChatScreen(ChatKeys):
         self._show_transcript(state)
         people_changed = state.people is not before.people
         if people_changed or state.conversations is not before.conversations or not self.rooms.rows:
+            self._let_go(state)
             self.show_rooms()
             entry = state.conversations.get(state.current or "")
             old = before.conversations.get(before.current or "")
@@ -127,6 +128,12 @@ class ChatScreen(ChatKeys):
             transcript.update(entry)
         if self._jump is not None and self._jump[0] == entry.name and transcript.to_seq(self._jump[1]):
             self._jump = None
+
+    def _let_go(self, state: ClientState) -> None:
+        """Keep memory flat: of a conversation whose end is on the screen, or that is not, the beginning may go."""
+        for name in state.conversations:
+            if name != state.current or self.transcript.follows:
+                self.client.let_go(name)
 
     def _count_down(self) -> None:
         state = self._state
