@@ -59,3 +59,23 @@ async def test_a_conversation_that_is_not_open_lets_go(tmp_path: Path) -> None:
         await _flood(stage, "#ops", "end of")
         await stage.until(lambda: len(stage.conversation("#ops").timeline) <= 600, "nothing was let go")
         assert stage.conversation("#ops").unread == MANY
+
+
+async def test_what_a_search_hit_has_loaded_stays(tmp_path: Path) -> None:
+    """A hit far above the end is shown, although loading up to it makes many lines."""
+    async with on_stage(tmp_path) as stage:
+        stage.arrive("#general", "bob", "the needle")
+        await _flood(stage, "#general", "end of")
+        await stage.until(lambda: len(stage.conversation("#general").timeline) <= 600, "nothing was let go")
+        await stage.client.load_around("#general", 4)
+        stage.client.let_go("#general")
+        assert stage.client.state.conversations["#general"].timeline.by_seq(4) is not None
+        stage.press("ctrl+f")
+        stage.type("needle")
+        stage.press("enter")
+        await stage.sees("1 found")
+        stage.press("enter")
+        await stage.until(lambda: any("the needle" in row for row in stage.chat.transcript.rows))
+        stage.arrive("#general", "bob", "one more")
+        await stage.settles()
+        assert any("the needle" in row for row in stage.chat.transcript.rows)

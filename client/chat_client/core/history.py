@@ -61,6 +61,7 @@ class Histories(Engine):
         return self._conversation(conversation).has_older
 
     async def _load_page(self, conversation: str, before: int, count: int) -> None:
+        self._loaded_at_ms[conversation] = self._clock_ms()
         page = await self._read(lambda connection: cache.page_before(connection, conversation, before, count))
         if page is not None:
             self.apply(
@@ -117,6 +118,7 @@ class Histories(Engine):
         Returns:
             Whether ``seq`` can be shown now.
         """
+        self._loaded_at_ms[conversation] = self._clock_ms()
         await self._load_cached_to(conversation, seq)
         entry = self._conversation(conversation)
         there = entry.timeline.by_seq(seq)
