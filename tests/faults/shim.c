@@ -206,17 +206,20 @@ static void synced(int fd) {
     if (!inode || fstat(fd, &facts)) return;
     mirror_path(path, 'i', inode->number);
     int copy = real_open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (copy < 0) abort();
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int source = real_open(path, O_RDONLY | O_CLOEXEC, 0); /* fd may be for writing alone */
+    if (copy < 0 || source < 0) abort();
     pthread_mutex_lock(&lock);
     int failed = 0;
-    if (inode->is_whole) failed = copy_range(fd, copy, 0, facts.st_size);
+    if (inode->is_whole) failed = copy_range(source, copy, 0, facts.st_size);
     for (size_t at = 0; at < inode->count; at++)
-        failed |= copy_range(fd, copy, inode->ranges[at].from, inode->ranges[at].to);
+        failed |= copy_range(source, copy, inode->ranges[at].from, inode->ranges[at].to);
     inode->count = 0;
     inode->is_whole = 0;
     pthread_mutex_unlock(&lock);
     if (failed || ftruncate(copy, facts.st_size)) abort(); /* a shim that lies is worse than none */
     close(copy);
+    close(source);
 }
 
 /* ---- What the server calls ---- */

@@ -19,11 +19,26 @@ def make_private_dir(path: Path) -> None:
         ConfigError: It cannot be made, or belongs to somebody else.
     """
     try:
+        missing = [each for each in (path, *path.parents) if not each.exists()]
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for each in missing:
+            _sync(each.resolve().parent)  # else a loss of power takes the directory with all that is in it
         if path.stat().st_uid != os.geteuid():
             raise ConfigError(f"{path} belongs to another user: choose another directory with --data-dir")
     except OSError as error:
         raise ConfigError(f"{path} cannot be made: {error.strerror}") from None
+
+
+def _sync(directory: Path) -> None:
+    """Bring the names in a directory to the disk; where it may not even be read, it is somebody else's care."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def read_private(path: Path) -> bytes | None:
@@ -61,6 +76,7 @@ def write_private(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        _sync(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from None

@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from chat_server.store.folder import sync_folder
+
 _VALID_DAYS: Final = 3650
 _READ_BYTES: Final = 64 * 1024
 _CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -80,6 +82,8 @@ def open_credentials(data_dir: Path, host: str) -> Credentials:
         if not key.exists():
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make(certificate, key, host)
+            sync_folder(directory)  # after a loss of power another key would be a full stop for every client
+            sync_folder(data_dir)
         elif key.stat().st_mode & _OTHERS:
             key.chmod(0o600)  # a copy that was put back may have lost its mode
     except OSError as error:
