@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textual import events as input_events
@@ -85,6 +86,7 @@ async def live_through(steps: list[object]) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.timeout(300)
 @given(st.lists(STEPS, max_size=12))
 def test_nothing_that_was_not_shown_is_read(steps: list[object]) -> None:
     """Scrolling, switching, resizing, dialogs, losing the focus, messages coming in: whatever the order."""
