@@ -1,7 +1,8 @@
 """INSERT statements of many rows at once.
 
 ``executemany`` gives up and takes back the interpreter lock for every row, and so stands in line behind every other
-thread as often; one statement of 256 rows does so once.
+thread as often; one statement of 256 rows does so once. Small batches are one statement, too: beside a thread that
+computes all the time, ten rows in one take half as long as in four.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-SIZES: Final = (256, 64, 16, 4, 1)
+SIZES: Final = (256, 64, 32, *range(16, 0, -1))
 """Rows of the statements that are kept prepared."""
 
 MOST: Final = SIZES[0]
