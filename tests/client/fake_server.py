@@ -7,7 +7,7 @@ by ``message_id``. Rights, priorities and statistics are the real server's busin
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -43,6 +43,8 @@ class FakeConnection:
 
 class FakeServer:
     """Groups are open to everybody; everybody is a member of all of them."""
+
+    connection: ClassVar[type[FakeConnection]] = FakeConnection
 
     def __init__(self) -> None:
         self.epoch = "epoch-1"
@@ -82,7 +84,7 @@ class FakeServer:
             connection.writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = FakeConnection(self, reader, writer)
+        connection = self.connection(self, reader, writer)
         self.connections.append(connection)
         try:
             await connection.serve()

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from chat_client.core.state import Gap, Message, ReactionCount, SystemLine
 from chat_client.core.text import Safe, printable, safe_line
-from chat_client.tui.inline import find_links, find_spans
+from chat_client.tui.inline import find_links, find_spans, host_of
 from chat_client.tui.looks import DARK, Looks
 from chat_client.tui.widgets.layout import MAX_ROWS, Columns, Head, Laid, Note, Surroundings, estimate, lay_out
 
@@ -115,7 +115,7 @@ def test_markup_and_links() -> None:
     text = "[red]x[/red] [@click=app.quit]y[/] see (https://a.example/b_(c)), javascript:alert(1) file:///etc/passwd"
     assert text_of(lay_out(message(text), Surroundings(), Columns.of(130, 5), LOOKS))[0].rstrip().endswith(text)
     assert find_links(text) == ["https://a.example/b_(c)"]
-    assert find_links("mailto:a@b.example. HTTPS://x.example!") == ["mailto:a@b.example", "HTTPS://x.example"]
+    assert find_links("mailto:a@b.example. HTTPS://x.example!") == ["mailto:a@b.example", "https://x.example"]
 
 
 @settings(deadline=None)
@@ -127,3 +127,39 @@ def test_spans_are_ascending_and_disjoint(content: str) -> None:
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
     assert all(first.end <= second.start for first, second in pairwise(spans))
     assert all(span.link.isascii() and span.link.isprintable() for span in spans)
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "host"),
+    [
+        ("https://bank.example@evil.example/x", "https://bank.example@evil.example/x", "evil.example"),
+        ("https://bank.example:443@evil.example", "https://bank.example:443@evil.example", "evil.example"),
+        ("https://b\u0430nk.example/\u0430", "https://xn--bnk-6cd.example/%D0%B0", "xn--bnk-6cd.example"),
+        ("HTTP://EVIL\u3002example:8080?q", "http://evil.example:8080?q", "evil.example"),
+        ("mailto:ada@evil.example", "mailto:ada@evil.example", "evil.example"),
+    ],
+)
+def test_a_link_tells_where_it_leads(text: str, link: str, host: str) -> None:
+    """Neither a name in front of the host nor letters that look alike hide it."""
+    assert find_links(text) == [link]
+    assert host_of(link) == host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "data:text/html,x",
+        "ssh://host",
+        "https://",
+        "https://@/",
+        "https://bank.example\u2100evil.example",
+        "https://x.example:99999/",
+        "https://" + "a" * 64 + ".example",
+        "https://%65vil.example",
+    ],
+)
+def test_what_is_no_address_leads_nowhere(text: str) -> None:
+    """Other schemes, and hosts that a browser could read in another way than we do."""
+    assert find_links(text) == []

@@ -7,11 +7,11 @@ a message, what is copied is what was sent, and every offset of the text is an o
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
-__all__ = ["Span", "find_links", "find_spans"]
+__all__ = ["Span", "find_links", "find_spans", "host_of"]
 
 MAX_SPANS: Final = 400
 """Spans of one message; what comes after is shown plain."""
@@ -26,6 +26,7 @@ _INLINE: Final = re.compile(
 )
 _FENCE: Final = re.compile(r"^```[^\n`]*\n.*?(?:^```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _URL_SAFE: Final = "%/:?#@!$&'()*+,;=~-._"
+_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9.])?")
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -35,7 +36,7 @@ class Span(msgspec.Struct, frozen=True):
     end: int
     role: str
     link: str = ""
-    """Where a click leads: http, https or mailto, in ASCII."""
+    """Where a click leads: http, https or mailto, in ASCII, the host as the network knows it; empty: nowhere."""
     is_block: bool = False
     """Whether it takes whole rows."""
 
@@ -58,13 +59,19 @@ def find_links(text: str) -> list[str]:
     return list(dict.fromkeys(span.link for span in find_spans(text, "") if span.link))
 
 
+def host_of(link: str) -> str:
+    """Return where an address of :func:`find_links` really leads: its host, or the domain of a mail address."""
+    parts = urlsplit(link)
+    return parts.hostname or parts.path.rpartition("@")[2]
+
+
 def _inline(text: str, start: int, end: int, me: str, mentions: tuple[str, ...]) -> Iterator[Span]:
     for match in _INLINE.finditer(text, start, end):
         first, last = match.span()
         match match.lastgroup:
             case "link":
                 last = first + len(_trimmed(match.group()))
-                yield Span(first, last, "link", quote(text[first:last], safe=_URL_SAFE))
+                yield Span(first, last, "link", _target(text[first:last]))
             case "mention":
                 user = match.group()[1:].rstrip(".-").lower()
                 if user == me:
@@ -75,6 +82,26 @@ def _inline(text: str, start: int, end: int, me: str, mentions: tuple[str, ...])
                 yield Span(first, last, role if role != "italic" else "emphasis")
             case _:
                 pass
+
+
+def _target(written: str) -> str:
+    """Return an address in ASCII with the host in punycode; nothing where it has no host that a network knows.
+
+    A host of look-alike letters, or one behind a name that is only a user's, is so seen for what it is.
+    """
+    try:
+        parts = urlsplit(written)
+        if parts.scheme == "mailto":
+            return quote(written, safe=_URL_SAFE)
+        host = (parts.hostname or "").encode("idna").decode().lower()
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:  # a port that is none, a host that turns into other signs, a label that is too long
+        return ""
+    if _HOST.fullmatch(host) is None:
+        return ""
+    user, at, _ = parts.netloc.rpartition("@")
+    rest = written[written.index("//") + 2 + len(parts.netloc) :]
+    return f"{parts.scheme}://{quote(user, safe=_URL_SAFE)}{at}{host}{port}{quote(rest, safe=_URL_SAFE)}"
 
 
 def _trimmed(url: str) -> str:

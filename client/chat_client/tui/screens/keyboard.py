@@ -15,7 +15,7 @@ from chat_client.core.state import Message
 from chat_client.core.text import Safe, safe_line
 from chat_client.tui.catch_up import catch_up
 from chat_client.tui.editor import edit_text, editor_command
-from chat_client.tui.inline import find_links
+from chat_client.tui.inline import find_links, host_of
 from chat_client.tui.panes import SECTION, SERVER
 from chat_client.tui.screens.dialogs import ListingScreen, Question
 from chat_client.tui.screens.help import HelpScreen, help_rows
@@ -241,7 +241,7 @@ class ChatKeys(ChatParts):
             if yes:
                 webbrowser.open(url)
 
-        self.lay_over(Question("Open this address?", url, "Open"), answered)
+        self.lay_over(Question("Open this address?", f"{url}\n\nIt leads to {host_of(url)}", "Open"), answered)
 
     def action_links(self) -> None:
         """List the links on the screen, the newest first."""
