@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Final, NoReturn
 
 import msgspec
@@ -23,6 +22,8 @@ EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 EXIT_CONFIG: Final = 78
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What the server listens to: the end, the end, and new certificates."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -117,9 +118,9 @@ def _serve(config: Config) -> int:
     from chat_server.net.tls import TlsError
     from chat_server.server import ChatServer
 
-    told: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda number, _: told.put(number))
+    # Blocked before the first thread is born, so in all of them, and taken by sigwait alone: a handler would run when
+    # the main thread wakes, which it does not for a signal that another thread took or that came just before the wait.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     has_terminal = _has_terminal()
     try:
         server = ChatServer(config)
@@ -143,7 +144,7 @@ def _serve(config: Config) -> int:
             print(f"ready tcp {shown}:{port}", flush=True)
         else:
             print(f"ready tls {shown}:{port} sha256:{server.fingerprint}", flush=True)
-        while told.get() == signal.SIGHUP and not (has_terminal and not _has_terminal()):
+        while signal.sigwait(SIGNALS) == signal.SIGHUP and not (has_terminal and not _has_terminal()):
             server.reload()
     return 0
 

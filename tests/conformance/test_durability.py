@@ -5,7 +5,9 @@ A kill proves nothing of a loss of power, which tests/faults simulates; it prove
 
 from __future__ import annotations
 
+import signal
 import time
+from pathlib import Path
 
 from tests.conftest import StartServer
 from tests.support.people import (
@@ -204,6 +206,21 @@ def test_sigterm_without_clients(start_server: StartServer) -> None:
     server = start_server()
     server.signal_stop()
     assert server.wait(10) == 0
+
+
+def test_sigterm_finds_its_thread(start_server: StartServer) -> None:
+    """No thread takes a signal from the one that waits for it: all have blocked it, and the end is never overheard."""
+    server = start_server()
+    bit = 1 << (signal.SIGTERM - 1)
+    waiting = []
+    threads = list(Path(f"/proc/{server.pid}/task").glob("*/status"))
+    assert len(threads) > 3
+    for status in threads:
+        fields = dict(line.split(":\t") for line in status.read_text().splitlines() if ":\t" in line)
+        assert int(fields["SigCgt"], 16) & bit == 0, "a handler"
+        if int(fields["SigBlk"], 16) & bit == 0:
+            waiting.append(int(fields["Pid"]))
+    assert waiting in ([], [server.pid])
 
 
 def test_sigterm_under_load(start_server: StartServer) -> None:
