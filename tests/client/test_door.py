@@ -16,8 +16,8 @@ from chat_client.core.lines import line_of
 from chat_client.core.reduce import reduce_all
 from chat_client.core.sending import SendQueue
 from chat_client.core.session import Session
-from chat_client.core.state import ClientState
-from chat_client.core.text import printable
+from chat_client.core.state import ClientState, Person
+from chat_client.core.text import printable, safe_line
 from chat_protocol import packets
 
 ME: Final = "ada"
@@ -31,7 +31,21 @@ ATTACKS: Final = [
     "\ud800",
     "\r\n\t\x00",
 ]
-KNOWN: Final = ["#ops", f"@{ME}", "@bob", "!announcements", ME, "bob", "m1", "m2", "ops", "online", "member", "dnd", "edited"]
+KNOWN: Final = [
+    "#ops",
+    f"@{ME}",
+    "@bob",
+    "!announcements",
+    ME,
+    "bob",
+    "m1",
+    "m2",
+    "ops",
+    "online",
+    "member",
+    "dnd",
+    "edited",
+]
 PLACES: Final = ["#ops", "@bob", "!announcements", "!notifications"]
 UNSEEN: Final = frozenset({"loose", "message_id", "reply_to", "epoch", "pending_edits"})
 """Fields that no face draws: ids, the store's epoch, and reactions whose message is not there."""
@@ -127,7 +141,7 @@ def test_nothing_raw_is_answered(ok: packets.Ok) -> None:
 def test_what_is_raw_would_be_found() -> None:
     """In a text, a key, a list and a part of a part."""
     attack = ATTACKS[0]
-    person = answers.Person(attack, answers.safe_line(attack))
+    person = Person(attack, safe_line(attack))
 
     assert list(raw_texts({"a": [person], attack: ["b", attack]})) == ["[][].user", " key", "[][]"]
     assert list(raw_texts(events.Arrived("#ops", ()))) == []
