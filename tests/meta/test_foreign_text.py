@@ -21,7 +21,7 @@ FACES: Final = PACKAGES["chat_client"]
 DRAWS_EXAMPLES: Final = {"screenshot.py"}
 """Makes up its own messages to draw a picture for the README."""
 DOORS: Final = {"printable", "safe_line"}
-WIDGETS: Final = {"Static", "Label", "Link"}
+WIDGETS: Final = {"Static", "Label"}
 TITLES: Final = {"border_title", "border_subtitle", "tooltip"}
 READS_MARKUP: Final = {"from_markup", "from_ansi", "to_content", "render_markup"}
 RAW: Final = {
