@@ -249,3 +249,11 @@ def test_names_that_cannot_be_are_left_out() -> None:
     ]
     event = packets.GroupMessage("#\x1b[2J", 1, "b", "bob", "Bob", 4, content="x")
     assert session.receive([event, packets.TypingNow("nonsense", "bob")], 0).events == []
+
+
+def test_an_empty_page_tells_nothing() -> None:
+    """A page of the backlog without events moves no position and is no fault."""
+    session = Session("me", "Me", "e", {}, SendQueue())
+    synced(session)
+
+    assert session.receive([packets.Backlog("#ops", [], False)], 0).events == []

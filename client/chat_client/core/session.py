@@ -131,6 +131,8 @@ class Session:
             if isinstance(packet, LOG_EVENTS):
                 run.setdefault(packet.conversation, []).append(packet)
             elif isinstance(packet, packets.Backlog):
+                if not packet.events:
+                    continue  # a page of nothing tells nothing
                 run.setdefault(packet.conversation, []).extend(packet.events)
             else:
                 self._take_run(run, step)
