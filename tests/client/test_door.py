@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from chat_client.core.lines import line_of
 from chat_client.core.reduce import reduce_all
 from chat_client.core.sending import SendQueue
 from chat_client.core.session import Session
-from chat_client.core.state import ClientState, Person
+from chat_client.core.state import ClientState, Message, Person
 from chat_client.core.text import printable, safe_line
 from chat_protocol import packets
 
@@ -46,6 +47,7 @@ KNOWN: Final = [
     "dnd",
     "edited",
 ]
+IDS: Final = ["m1", "m2"]
 PLACES: Final = ["#ops", "@bob", "!announcements", "!notifications"]
 UNSEEN: Final = frozenset({"loose", "message_id", "reply_to", "epoch", "pending_edits"})
 """Fields that no face draws: ids, the store's epoch, and reactions whose message is not there."""
@@ -83,7 +85,27 @@ def packet(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     members = {name: values(hints[name]) for name in kind.__struct_fields__}
     if "conversation" in members and hints["conversation"] is str:
         members["conversation"] = st.sampled_from(PLACES) | texts
+    for name in {"message_id", "target"} & set(members):
+        members[name] = st.sampled_from(IDS) | texts
     return st.builds(kind, **members)
+
+
+def in_order(batch: list[Any]) -> list[Any]:
+    """The packets with their events numbered as a log is, so that none waits for others."""
+    heads: dict[str, int] = {}
+
+    def place(one: Any, conversation: str) -> Any:
+        heads[conversation] = heads.get(conversation, 0) + 1
+        return msgspec.structs.replace(one, conversation=conversation, seq=heads[conversation])
+
+    placed: list[Any] = []
+    for one in batch:
+        if isinstance(one, packets.Backlog):
+            events_ = [place(each, one.conversation) for each in one.events]
+            placed.append(msgspec.structs.replace(one, events=events_))
+        else:
+            placed.append(place(one, one.conversation) if isinstance(one, packets.LogEvent) else one)
+    return placed
 
 
 def raw_texts(value: Any, path: str = "") -> Iterator[str]:
@@ -104,8 +126,13 @@ def raw_texts(value: Any, path: str = "") -> Iterator[str]:
             yield from raw_texts(item, f"{path}[]")
 
 
-@settings(deadline=None)
-@given(st.lists(st.one_of([packet(kind) for kind in typing.get_args(packets.ServerPacket)]), max_size=12))
+kinds = [packet(kind) for kind in typing.get_args(packets.ServerPacket)]
+logged = st.one_of([packet(kind) for kind in typing.get_args(packets.LogEvent)])
+batches = st.lists(st.one_of(kinds), max_size=12) | st.lists(logged | st.one_of(kinds), max_size=12).map(in_order)
+
+
+@settings(deadline=None, max_examples=300)
+@given(batches)
 def test_nothing_raw_gets_into_the_state(batch: list[packets.ServerPacket]) -> None:
     """Any packets after the login: all that a face can draw of the state has gone through the door."""
     session = Session(ME, "Ada", "e", {}, SendQueue())
@@ -116,6 +143,36 @@ def test_nothing_raw_gets_into_the_state(batch: list[packets.ServerPacket]) -> N
     state = reduce_all(state, step.events)
 
     event("changed" if step.events else "nothing")
+    assert list(raw_texts(state)) == []
+
+
+def story(attack: str) -> list[packets.ServerPacket]:
+    """What goes together: a message, its edit and reactions, a gap, somebody who writes, a group that changes."""
+    place = {"sender": attack, "sender_name": attack, "timestamp": 1}
+    return [
+        packets.GroupMessage("#ops", 1, "m1", content=attack, mentions=(attack,), **place),  # type: ignore[arg-type]
+        packets.Edited("#ops", 2, "m2", target="m1", content=attack, **place),  # type: ignore[arg-type]
+        packets.Reaction("#ops", 3, "m3", target="m1", emoji=attack, removed=False, **place),  # type: ignore[arg-type]
+        packets.Skip("#ops", 4, 6, attack),
+        packets.TypingNow("#ops", attack),
+        packets.PresenceNow(attack, attack, attack),
+        packets.ConversationChanged("#new", attack, 0, 0, 0, 0, 0, attack, False, attack, attack, attack),
+        packets.ConversationChanged("@bob", attack, 0, 0, 0, 0, 0, None, False, display_name=attack),
+    ]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_story_is_told_safely(attack: str) -> None:
+    """The attack stands in every field, and in none of the state's."""
+    session = Session(ME, "Ada", "e", {"#ops": 0}, SendQueue())
+    step = session.receive(story(attack), 1)
+    state = reduce_all(ClientState(), [events.SessionStarted(ME, safe_line(ME), ()), *step.events])
+
+    message = state.conversations["#ops"].timeline[0]
+    assert isinstance(message, Message)
+    assert message.edited_at_ms is not None
+    assert message.reactions
+    assert state.conversations["#ops"].typing
     assert list(raw_texts(state)) == []
 
 
