@@ -5,13 +5,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run.stamp
 DEV := $(VENV)/.dev.stamp
+AUDIT := $(VENV)/.audit.stamp
+LOCK := requirements/server.lock
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TEST ?= tests
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo join server test faults faults-full fuzz check lint types arch fmt bench bench-tui replay docs screenshot tour snapshots dist clean
+.PHONY: help install demo join server test faults faults-full fuzz check lint types arch fmt audit lock bench bench-tui replay docs screenshot tour snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +71,20 @@ arch: $(DEV) ## import-linter: what may import what
 fmt: $(DEV) ## mend what ruff can mend: order of imports, format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+$(AUDIT): $(DEV)
+	@echo "adding the tools of the audit, once"
+	@$(PIP) install --group audit
+	@touch $@
+
+audit: $(AUDIT) ## known vulnerabilities of what the server pins, insecure patterns in our code (asks PyPI)
+	@$(BIN)/bandit --quiet --recursive --configfile pyproject.toml protocol server client
+	@$(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $(LOCK)
+	@$(BIN)/pip-audit --strict --progress-spinner off .
+
+lock: $(AUDIT) ## pin the newest versions that the server needs, with their hashes, in requirements/server.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' requirements/server.in --output-file $(LOCK)
 
 bench: $(DEV) ## measure a server on this machine and compare with the last time (BENCH=--quick: a tenth of the load)
 	@$(BIN)/python -m bench.server $(BENCH)

@@ -70,7 +70,10 @@ def _top(data_path: Path, options: argparse.Namespace) -> int:
         raise ConsoleError("top needs a terminal: chat-server stats prints the same once")
     with Link(data_path):
         pass  # say that there is no server before the screen is taken
-    from chat_server.console.top import Top
+    try:
+        from chat_server.console.top import Top
+    except ModuleNotFoundError as error:  # of the clients' libraries it is the one that a server can do without
+        raise ConsoleError(f"top needs {error.name}: pip install textual, or see chat-server stats") from None
 
     return Top(data_path).run() or 0
 

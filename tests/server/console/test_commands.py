@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from textual.widgets import Static
 
 from chat_protocol.packets import AdminAudit, Hello, ListUsers, Stats
+from chat_server.cli import main
 from chat_server.console.link import ConsoleError, Link
 from chat_server.console.top import Top
 from tests.conftest import StartServer
@@ -133,6 +135,18 @@ def test_bad_usage(arguments: tuple[str, ...], told: str) -> None:
     done = run(*arguments, code=69 if arguments == ("top",) else 2)
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_top_without_its_library(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that was installed without the clients' libraries says what top needs."""
+    monkeypatch.delitem(sys.modules, "chat_server.console.top")
+    monkeypatch.setitem(sys.modules, "textual", None)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    assert main(["top", "--data-dir", str(server.data_dir)]) == 69
+    assert "top needs textual: pip install textual, or see chat-server stats" in capsys.readouterr().err
 
 
 async def test_top(talking: tuple[Server, str]) -> None:
