@@ -13,7 +13,7 @@ JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo join server test faults faults-full fuzz check lint types arch fmt audit lock bench bench-tui replay docs screenshot tour snapshots dist clean
+.PHONY: help install demo join server test faults faults-full fuzz check lint types arch fmt audit lock bench bench-tui replay docs catalogue screenshot tour snapshots dist clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +97,9 @@ replay: $(DEV) ## post an IRC log through a server and compare what arrives (LOG
 
 docs: $(DEV) ## write the tables of the documents that follow from the code
 	@$(BIN)/python -m tools.tables
+
+catalogue: $(DEV) ## collect the texts of the clients, merge them into the translations, compile these; tell what is missing
+	@$(BIN)/python -m tools.catalogue
 
 screenshot: $(DEV) ## draw docs/screenshot.svg anew
 	@$(BIN)/python -m chat_client.tui.screenshot docs/screenshot.svg

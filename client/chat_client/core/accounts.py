@@ -7,6 +7,7 @@ import msgspec
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.errors import ConfigError
 from chat_client.core.files import locked, read_private, write_private
+from chat_client.core.language import tr
 
 __all__ = ["Account", "AccountStore", "Credentials"]
 
@@ -95,7 +96,11 @@ class AccountStore:
         try:
             return msgspec.json.decode(content, type=_File)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self._path} cannot be understood: {error}: move it away to start anew") from None
+            raise ConfigError(
+                tr("{path} cannot be understood: {error}: move it away to start anew").format(
+                    path=self._path, error=error
+                )
+            ) from None
 
     def _write(self, accounts: list[_Kept]) -> None:
         write_private(self._path, msgspec.json.format(msgspec.json.encode(_File(accounts=accounts)), indent=2))

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import msgspec
 
 from chat_client.core.errors import ConfigError
+from chat_client.core.language import tr
 
 __all__ = ["DEFAULT_PORT", "ServerAddress", "ServerLink", "fingerprint_of", "parse_link"]
 
@@ -76,12 +77,20 @@ def parse_link(text: str) -> ServerLink:
         parts = urlsplit(text if "://" in text else f"chat://{text}")
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigError(f"the address {text!r} cannot be understood: {error}") from None
+        raise ConfigError(
+            tr("the address {text!r} cannot be understood: {error}").format(text=text, error=error)
+        ) from None
     if parts.scheme not in ("chat", "tcp") or not host or parts.username is not None or parts.path not in ("", "/"):
-        raise ConfigError(f"the address {text!r} cannot be understood: expected chat://host:port or host:port")
+        raise ConfigError(
+            tr("the address {text!r} cannot be understood: expected chat://host:port or host:port").format(text=text)
+        )
     address = ServerAddress(host, DEFAULT_PORT if port is None else port, parts.scheme == "chat")
     if not address.tls and not address.is_loopback:
-        raise ConfigError(f"tcp:// sends in the clear and is only for this machine: use chat://{address.key}")
+        raise ConfigError(
+            tr("tcp:// sends in the clear and is only for this machine: use chat://{address}").format(
+                address=address.key
+            )
+        )
     query = parse_qs(parts.query)
     fingerprint = query.get("fp", [""])[0]
     return ServerLink(
@@ -100,5 +109,5 @@ def fingerprint_of(text: str) -> str:
     """
     digits = text.strip().lower().removeprefix("sha256:").replace(":", "")
     if not _FINGERPRINT.fullmatch(digits):
-        raise ConfigError("a fingerprint is sha256: and 64 hex digits, as chat-server prints it when it starts")
+        raise ConfigError(tr("a fingerprint is sha256: and 64 hex digits, as chat-server prints it when it starts"))
     return f"sha256:{digits}"

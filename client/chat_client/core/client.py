@@ -24,6 +24,7 @@ from chat_client.core.errors import RequestError
 from chat_client.core.events import Event
 from chat_client.core.history import Histories
 from chat_client.core.keeper import Keeper
+from chat_client.core.language import tr
 from chat_client.core.profile import Profile, Slot
 from chat_client.core.receipts import TypingLimit
 from chat_client.core.sending import Outgoing, SendQueue
@@ -185,7 +186,9 @@ class ChatClient(Histories):
         """
         is_group = conversation is not None and kind_of(conversation) == "group"
         if is_group and conversation not in self.state.conversations:
-            raise ValueError(f"{conversation} is not one of your groups: /join it first")
+            raise ValueError(
+                tr("{conversation} is not one of your groups: /join it first").format(conversation=conversation)
+            )
         self.apply([events.ConversationOpened(conversation)])
         if conversation is not None:
             self.start(self._load_opened(conversation))
@@ -272,9 +275,14 @@ class ChatClient(Histories):
         """
         entry = self.state.conversations.get(conversation)
         if conversation[:1] not in ("#", "@") or (entry is None and conversation.startswith("#")):
-            raise RequestError("not_found", f"{conversation} is no conversation to write to")
+            raise RequestError(
+                "not_found", tr("{conversation} is no conversation to write to").format(conversation=conversation)
+            )
         if entry is not None and not entry.joined:
-            raise RequestError("not_member", f"you are not a member of {conversation}: /join it first")
+            raise RequestError(
+                "not_member",
+                tr("you are not a member of {conversation}: /join it first").format(conversation=conversation),
+            )
         item = Outgoing(self.new_id(), conversation, "message", self._clock_ms(), _checked(text), reply_to=reply_to)
         await self._send(item)
         return item.message_id
@@ -282,12 +290,15 @@ class ChatClient(Histories):
     async def _send(self, item: Outgoing) -> None:
         """Put an item into the outbox on disk, then on its way."""
         if self._keeper is None:
-            raise RequestError("closed", "the client is closed")
+            raise RequestError("closed", tr("the client is closed"))
         try:
             await self._keeper.add(item)
         except sqlite3.Error as error:
             raise RequestError(
-                "disk", f"nothing was sent, {self.profile.directory} cannot be written ({error}): free some space"
+                "disk",
+                tr("nothing was sent, {path} cannot be written ({error}): free some space").format(
+                    path=self.profile.directory, error=error
+                ),
             ) from None
         self._queue.add(item)
         happened = (
@@ -304,7 +315,7 @@ class ChatClient(Histories):
         """Send a failed message again, as the newest one of its conversation."""
         item = self._failed.get(message_id)
         if item is None:
-            raise RequestError("not_found", "this message did not fail")
+            raise RequestError("not_found", tr("this message did not fail"))
         await self._send(item)
 
     async def discard(self, message_id: str) -> None:
@@ -315,7 +326,7 @@ class ChatClient(Histories):
         """
         item = self._failed.get(message_id) or self._queue.get(message_id)
         if item is None or self._queue.is_flying(message_id) or self._keeper is None:
-            raise RequestError("conflict", "the message is on its way or was sent: delete it when it is there")
+            raise RequestError("conflict", tr("the message is on its way or was sent: delete it when it is there"))
         self._failed.pop(message_id, None)
         self._queue.done(message_id)
         self.apply([events.MessageDiscarded(item.conversation, message_id)])
@@ -324,7 +335,7 @@ class ChatClient(Histories):
     async def edit(self, conversation: str, message_id: str, text: str) -> None:
         """Give one's own message another content."""
         if message_id in self._queue or message_id in self._failed:
-            raise RequestError("conflict", "the message was not sent yet: delete it and write it again")
+            raise RequestError("conflict", tr("the message was not sent yet: delete it and write it again"))
         now_ms = self._clock_ms()
         await self._send(
             Outgoing(self.new_id(), conversation, "edit", now_ms, content=_checked(text), target=message_id)
@@ -349,12 +360,13 @@ def _checked(text: str) -> str:
     """Return what is sent for a text, or say why it cannot be."""
     content = sendable(text)
     if not content.strip():
-        raise RequestError("bad_request", "there is nothing to send")
+        raise RequestError("bad_request", tr("there is nothing to send"))
     if len(content) > MAX_CONTENT_CHARS or len(content.encode()) > MAX_CONTENT_BYTES:
         raise RequestError(
             "too_long",
-            f"{len(content)} characters are too many, at most {MAX_CONTENT_CHARS} ({MAX_CONTENT_BYTES} bytes) can be"
-            " sent at once: send it in parts",
+            tr(
+                "{count} characters are too many, at most {most} ({bytes} bytes) can be sent at once: send it in parts"
+            ).format(count=len(content), most=MAX_CONTENT_CHARS, bytes=MAX_CONTENT_BYTES),
         )
     return content
 

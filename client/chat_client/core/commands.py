@@ -3,6 +3,7 @@
 from chat_client.core import actions_groups, actions_messages, actions_self
 from chat_client.core.client import ChatClient
 from chat_client.core.errors import RequestError
+from chat_client.core.language import tr
 from chat_client.core.parsing import Invocation, Parsed, Say, UsageError, parse_line
 from chat_client.core.results import Result
 from chat_client.core.table import ALIASES, COMMANDS, Argument, Command
@@ -36,7 +37,7 @@ async def perform(
             return await invoked.handler(client, conversation, arguments)
         case Say(text):
             if conversation is None:
-                raise RequestError("usage", "no conversation is open: /join a group or /msg somebody")
+                raise RequestError("usage", tr("no conversation is open: /join a group or /msg somebody"))
             await client.submit(conversation, expand_emoji(text), reply_to=reply_to)
             return None
         case UsageError(message):

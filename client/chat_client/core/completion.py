@@ -117,7 +117,7 @@ def _best(word: str, names: Iterable[str], make: Callable[[str], Candidate], lim
 def _commands(word: str, state: ClientState, limit: int) -> list[Candidate]:
     def make(name: str) -> Candidate:
         entry = COMMANDS[ALIASES.get(name, name)]
-        return Candidate(f"/{name} ", Safe(f"/{name}"), Safe(entry.summary))
+        return Candidate(f"/{name} ", Safe(f"/{name}"), entry.summary)
 
     names = [name for name, entry in COMMANDS.items() if state.is_admin or not entry.admin]
     lower = word.lower()

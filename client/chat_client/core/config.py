@@ -12,6 +12,7 @@ import msgspec
 import platformdirs
 
 from chat_client.core.errors import ConfigError
+from chat_client.core.language import tr
 
 __all__ = ["ClientConfig", "config_path", "line_of_key", "load_config"]
 
@@ -19,6 +20,8 @@ __all__ = ["ClientConfig", "config_path", "line_of_key", "load_config"]
 class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a user may set; each key is also an environment variable ``CHAT_CLIENT_<KEY>``."""
 
+    language: Literal["auto", "en", "zh"] = "auto"
+    """What the program speaks; auto: the language of the locale if it is one of these, else English."""
     theme: str = ""
     """Name of the theme; empty: the face's own."""
     time_format: str = "%H:%M"
@@ -63,16 +66,20 @@ def load_config(path: Path | None = None, environment: Mapping[str, str] | None 
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+        raise ConfigError(tr("{path} cannot be read: {error}").format(path=path, error=error)) from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         place = int(found.group(1)) if found else len(text.splitlines())
         reason = re.sub(r" \(at [^)]*\)$", "", str(error))
-        raise ConfigError(f"{path}:{place}: this cannot be read: {reason}") from None
+        raise ConfigError(f"{path}:{place}: {tr('this cannot be read: {reason}').format(reason=reason)}") from None
     known = ClientConfig.__struct_fields__
-    wrong = [f"{path}:{_line(text, key)}: {key} is no setting{_hint(key, known)}" for key in values if key not in known]
+    wrong = [
+        f"{path}:{_line(text, key)}: {tr('{key} is no setting').format(key=key)}{_hint(key, known)}"
+        for key in values
+        if key not in known
+    ]
     wrong += [
         f"{path}:{_line(text, key)}: {reason}"
         for key, value in values.items()
@@ -108,7 +115,9 @@ def _wrong(key: str, value: object, *, strict: bool) -> str:
 
 def _hint(key: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {near[0]}?" if near else f", known are {', '.join(known)}"
+    if near:
+        return tr(", did you mean {near}?").format(near=near[0])
+    return tr(", known are {known}").format(known=", ".join(known))
 
 
 def _line(text: str, key: str) -> int:

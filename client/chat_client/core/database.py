@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 from chat_client.core.errors import ConfigError
+from chat_client.core.language import tr
 
 __all__ = ["Database", "Work"]
 
@@ -180,7 +181,11 @@ def _open(path: Path) -> sqlite3.Connection:
             connection.close()
             raise
     except (OSError, sqlite3.Error) as error:
-        raise ConfigError(f"{path} cannot be opened: {error}: move it away to start with an empty one") from None
+        raise ConfigError(
+            tr("{path} cannot be opened: {error}: move it away to start with an empty one").format(
+                path=path, error=error
+            )
+        ) from None
     return connection
 
 
@@ -191,6 +196,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        raise ConfigError(f"{path} was written by a newer version of this program: use that one, or another --data-dir")
+        raise ConfigError(
+            tr("{path} was written by a newer version of this program: use that one, or another --data-dir").format(
+                path=path
+            )
+        )
     if version == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")

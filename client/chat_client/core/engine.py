@@ -15,9 +15,10 @@ from chat_client.core import events
 from chat_client.core.accounts import Account, Credentials
 from chat_client.core.errors import ClientError, ConfigError, ConnectError, RequestError
 from chat_client.core.events import Event
-from chat_client.core.handshake import greet, log_in, refusal
+from chat_client.core.handshake import greet, log_in, refusal, refused
 from chat_client.core.ids import uuid7
 from chat_client.core.keeper import Change, Keeper
+from chat_client.core.language import tr
 from chat_client.core.profile import Profile
 from chat_client.core.publisher import Publisher
 from chat_client.core.receipts import Coalesced, ReadMarkers
@@ -124,7 +125,8 @@ class Engine(Requests):
         error = done.exception()
         if error is not None:
             _log.error("the cache could not be written", exc_info=error)
-            self.tell("error", f"{self.profile.directory} cannot be written ({error}): free some space")
+            told = tr("{path} cannot be written ({error}): free some space")
+            self.tell("error", told.format(path=self.profile.directory, error=error))
             return
         now_ms = self._clock_ms()
         for conversation, seq in arrived.items():
@@ -195,7 +197,7 @@ class Engine(Requests):
                 ``bad_invite``, …), or there is no connection.
         """
         if self.state.link.status == "online":
-            raise RequestError("wrong_state", f"{self.state.me} is logged in already: /logout first")
+            raise RequestError("wrong_state", tr("{me} is logged in already: /logout first").format(me=self.state.me))
         self._credentials = credentials
         self._signing_in = asyncio.get_running_loop().create_future()
         self._wake.set()
@@ -271,7 +273,7 @@ class Engine(Requests):
         accounts, account = self.profile.accounts, self.account
         token = "" if self._signing_in is not None else await asyncio.to_thread(accounts.token, account)
         if not token and self._credentials is None:
-            raise RequestError("no_credentials", f"log in as {account.user}, or register")
+            raise RequestError("no_credentials", tr("log in as {user}, or register").format(user=account.user))
         opened = await self._log_in(transport, token)
         self._credentials = None
         if isinstance(opened.token, str):
@@ -288,7 +290,7 @@ class Engine(Requests):
                 raise
             await asyncio.to_thread(self.profile.accounts.keep, self.account, "")
             if credentials is None:
-                text = "the server does not know this device any more: log in with your password"
+                text = tr("the server does not know this device any more: log in with your password")
                 raise RequestError(error.code, text) from None
             return await log_in(transport, user, self._device, "", credentials, 3)
 
@@ -309,7 +311,7 @@ class Engine(Requests):
                 while not session.is_synced:
                     self._carry_out(session.receive(await transport.receive(), self._clock_ms()))
         except TimeoutError:
-            raise ConnectError("timeout", "the server did not tell in time what was missed") from None
+            raise ConnectError("timeout", tr("the server did not tell in time what was missed")) from None
         while True:
             self._carry_out(session.receive(await transport.receive(), self._clock_ms()))
 
@@ -345,7 +347,7 @@ class Engine(Requests):
         if item.kind == "message":
             self._failed[item.message_id] = item
             return events.MessageFailed(item.conversation, item.message_id, reason)
-        return events.NoticeAdded("error", safe_line(f"the {item.kind} was refused: {reason}"), item.conversation)
+        return events.NoticeAdded("error", refused(item.kind, reason), item.conversation)
 
     def synced(self) -> None:
         """Do what follows from being up to date; extended by the client."""
@@ -384,7 +386,7 @@ class Engine(Requests):
         """
         session, transport = self._session, self._transport
         if session is None or transport is None or not session.is_synced:
-            raise RequestError("offline", "there is no connection to the server now: try again when there is")
+            raise RequestError("offline", tr("there is no connection to the server now: try again when there is"))
         packet = session.request(request, **fields)
         waiter: asyncio.Future[packets.Packet] = asyncio.get_running_loop().create_future()
         self._waiters[packet.id] = waiter
@@ -393,9 +395,10 @@ class Engine(Requests):
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 answer = await waiter
         except TimeoutError:
-            raise RequestError("timeout", f"the server did not answer within {ANSWER_TIMEOUT_S:g} s") from None
+            told = tr("the server did not answer within {seconds:g} s").format(seconds=ANSWER_TIMEOUT_S)
+            raise RequestError("timeout", told) from None
         except LocalProtocolError as error:
-            raise RequestError("too_long", f"this cannot be sent: {error}") from None
+            raise RequestError("too_long", tr("this cannot be sent: {error}").format(error=error)) from None
         finally:
             self._waiters.pop(packet.id, None)
             session.forget(packet)
@@ -408,7 +411,7 @@ class Engine(Requests):
         for waiter in waiters.values():
             if not waiter.done():
                 waiter.set_exception(
-                    RequestError("connection_lost", "the connection was lost before the server answered: try again")
+                    RequestError("connection_lost", tr("the connection was lost before the server answered: try again"))
                 )
 
     # ---- Beside -----------------------------------------------------------------------------------------------------
@@ -426,7 +429,7 @@ class Engine(Requests):
             if error.code not in ("offline", "connection_lost", "timeout", "not_found", "not_member"):
                 self.tell("error", error.message)
         except sqlite3.Error as error:
-            self.tell("error", f"{self.profile.directory} cannot be read: {error}")
+            self.tell("error", tr("{path} cannot be read: {error}").format(path=self.profile.directory, error=error))
 
     def new_id(self) -> str:
         """Return a new message id (UUIDv7)."""

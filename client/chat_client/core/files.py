@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chat_client.core.errors import ConfigError
+from chat_client.core.language import tr
 
 __all__ = ["locked", "make_private_dir", "read_private", "try_lock", "write_private"]
 
@@ -24,9 +25,11 @@ def make_private_dir(path: Path) -> None:
         for each in missing:
             _sync(each.resolve().parent)  # else a loss of power takes the directory with all that is in it
         if path.stat().st_uid != os.geteuid():
-            raise ConfigError(f"{path} belongs to another user: choose another directory with --data-dir")
+            raise ConfigError(
+                tr("{path} belongs to another user: choose another directory with --data-dir").format(path=path)
+            )
     except OSError as error:
-        raise ConfigError(f"{path} cannot be made: {error.strerror}") from None
+        raise ConfigError(tr("{path} cannot be made: {error}").format(path=path, error=error.strerror)) from None
 
 
 def _sync(directory: Path) -> None:
@@ -52,13 +55,17 @@ def read_private(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read (it must be a file of your own, no link): {error.strerror}") from None
+        raise ConfigError(
+            tr("{path} cannot be read (it must be a file of your own, no link): {error}").format(
+                path=path, error=error.strerror
+            )
+        ) from None
     with os.fdopen(handle, "rb") as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
-            raise ConfigError(f"{path} is not a file of your own: move it away")
+            raise ConfigError(tr("{path} is not a file of your own: move it away").format(path=path))
         if facts.st_mode & 0o077:
-            raise ConfigError(f"{path} holds secrets and others can read it: run chmod 600 {path}")
+            raise ConfigError(tr("{path} holds secrets and others can read it: run chmod 600 {path}").format(path=path))
         return file.read()
 
 
@@ -79,7 +86,7 @@ def write_private(path: Path, content: bytes) -> None:
         _sync(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+        raise ConfigError(tr("{path} cannot be written: {error}").format(path=path, error=error.strerror)) from None
 
 
 def try_lock(path: Path) -> int | None:

@@ -8,43 +8,62 @@ from msgspec import UNSET, Struct
 from chat_client.core.accounts import Credentials
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.errors import ConnectError, RequestError
+from chat_client.core.language import mark, tr
+from chat_client.core.terms import refusal_sentence
 from chat_client.core.text import Safe, safe_line
 from chat_client.core.transport import Transport
 from chat_protocol import packets
 from chat_protocol.limits import PROTOCOL_VERSION
 
-__all__ = ["ServerInfo", "explain", "greet", "log_in", "probe", "refusal"]
+__all__ = ["ServerInfo", "explain", "greet", "log_in", "probe", "refusal", "refused"]
 
 ANSWER_TIMEOUT_S: Final = 20.0
 
 _ADVICE: Final = {
-    "not_authenticated": "log in first",
-    "bad_credentials": "check user name and password",
-    "name_taken": "choose another name",
-    "registration_closed": "ask the server's admin for an invite or an account",
-    "bad_invite": "ask for a new invite",
-    "not_member": "join it first",
-    "rate_limited": "wait a moment and try again",
-    "overloaded": "wait a moment and try again",
-    "storage": "the server cannot write now; try again later",
-    "quota": "delete something or ask the server's admin",
-    "protocol_version": "install a client of the server's version",
-    "too_long": "send it in parts",
+    "not_authenticated": mark("log in first"),
+    "bad_credentials": mark("check user name and password"),
+    "name_taken": mark("choose another name"),
+    "registration_closed": mark("ask the server's admin for an invite or an account"),
+    "bad_invite": mark("ask for a new invite"),
+    "not_member": mark("join it first"),
+    "rate_limited": mark("wait a moment and try again"),
+    "overloaded": mark("wait a moment and try again"),
+    "storage": mark("the server cannot write now; try again later"),
+    "quota": mark("delete something or ask the server's admin"),
+    "protocol_version": mark("install a client of the server's version"),
+    "too_long": mark("send it in parts"),
+}
+
+_REFUSED: Final = {
+    "edit": mark("the edit was refused: {reason}"),
+    "delete": mark("the deletion was refused: {reason}"),
+    "react": mark("the reaction was refused: {reason}"),
 }
 
 
 def explain(code: str, message: str) -> str:
-    """Return the server's sentence with what to do about it."""
-    advice = _ADVICE.get(code, "")
+    """Return what an error means, with what to do about it.
+
+    That is the server's sentence, in English; in another language one of ours, with the server's behind it.
+    """
+    advice = tr(_ADVICE[code]) if code in _ADVICE else ""
     said = message or code
-    return f"{said} ({advice})" if advice and advice not in said else said
+    means = refusal_sentence(code)
+    if not means:
+        return f"{said} ({advice})" if advice and advice not in said else said
+    return tr("{what}: {detail}").format(what=f"{means}{tr(', ')}{advice}" if advice else means, detail=said)
 
 
 def refusal(error: packets.Error) -> RequestError:
     """Return what is raised for an error that the server answered."""
-    incident = f" (incident {error.incident})" if isinstance(error.incident, str) else ""
+    incident = f" {tr('(incident {id})').format(id=error.incident)}" if isinstance(error.incident, str) else ""
     after_ms = error.retry_after_ms if isinstance(error.retry_after_ms, int) else None
     return RequestError(error.code, explain(error.code, error.message) + incident, after_ms)
+
+
+def refused(kind: str, reason: str) -> Safe:
+    """Return that something which was sent for the user was refused: an ``edit``, a ``delete`` or a ``react``."""
+    return safe_line(tr(_REFUSED[kind]).format(reason=reason))
 
 
 async def greet(transport: Transport, client_name: str) -> packets.Welcome:
@@ -57,7 +76,9 @@ async def greet(transport: Transport, client_name: str) -> packets.Welcome:
     transport.send([packets.Hello(1, PROTOCOL_VERSION, client_name)])
     answer = await _answer(transport, 1)
     if not isinstance(answer, packets.Welcome):
-        raise ConnectError("connection_lost", f"{transport.address.key} answers, but not as a chat server")
+        raise ConnectError(
+            "connection_lost", tr("{address} answers, but not as a chat server").format(address=transport.address.key)
+        )
     transport.max_frame = answer.max_frame
     return answer
 
@@ -112,7 +133,7 @@ async def log_in(
     transport.send([request])
     answer = await _answer(transport, request_id)
     if not isinstance(answer, packets.SessionOpened):
-        raise ConnectError("connection_lost", "the server's answer to the login cannot be understood")
+        raise ConnectError("connection_lost", tr("the server's answer to the login cannot be understood"))
     transport.max_frame = answer.max_frame
     return answer
 
@@ -130,4 +151,6 @@ async def _answer(transport: Transport, request_id: int) -> packets.ServerPacket
                     elif getattr(packet, "re", None) == request_id:
                         return packet
     except TimeoutError:
-        raise ConnectError("timeout", f"{transport.address.key} did not answer in time") from None
+        raise ConnectError(
+            "timeout", tr("{address} did not answer in time").format(address=transport.address.key)
+        ) from None

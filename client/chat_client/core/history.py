@@ -10,6 +10,7 @@ from chat_client.core.answers import Hit, SearchPage
 from chat_client.core.database import Database, Work
 from chat_client.core.engine import Engine
 from chat_client.core.errors import RequestError
+from chat_client.core.language import tr
 from chat_client.core.lines import line_of
 from chat_client.core.query import Query
 from chat_client.core.state import Conversation, Gap, Member, Message
@@ -39,7 +40,7 @@ class Histories(Engine):
     def _conversation(self, name: str) -> Conversation:
         entry = self.state.conversations.get(name)
         if entry is None:
-            raise RequestError("not_found", f"{name} is not one of your conversations")
+            raise RequestError("not_found", tr("{name} is not one of your conversations").format(name=name))
         return entry
 
     async def load_older(self, conversation: str, count: int = 100) -> bool:
@@ -182,7 +183,7 @@ class Histories(Engine):
         """Find messages that hold all words, newest first; ``before`` is that of the page before."""
         words = tuple(query.split())
         if not words:
-            raise RequestError("bad_query", "there is nothing to search for: give one word or more")
+            raise RequestError("bad_query", tr("there is nothing to search for: give one word or more"))
         name = None if sender is None else sender.removeprefix("@")
         return await self.find(Query(words, conversation, name), before=before, limit=limit)
 

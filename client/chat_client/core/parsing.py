@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from chat_client.core import actions_groups, actions_messages, actions_self  # noqa: F401 - they fill the table
+from chat_client.core.language import tr
 from chat_client.core.table import ALIASES, COMMANDS, Argument, Command
 from chat_client.core.text import Safe, safe_line
 
@@ -43,7 +44,7 @@ def parse_line(line: str) -> Parsed:
     if line.startswith("//"):
         return Say(line[1:])
     if not line.startswith("/"):
-        return Say(line) if line.strip() else UsageError(Safe("there is nothing to send"))
+        return Say(line) if line.strip() else UsageError(tr("there is nothing to send"))
     match = _NAME.match(line)
     name = match.group(1).lower() if match else ""
     command = COMMANDS.get(ALIASES.get(name, name))
@@ -55,9 +56,13 @@ def parse_line(line: str) -> Parsed:
 def _unknown(line: str, name: str) -> UsageError:
     word = safe_line(line.split(maxsplit=1)[0])
     near = difflib.get_close_matches(name, [*COMMANDS, *ALIASES], n=1) if name else []
-    hint = f"did you mean /{near[0]}? " if near else ""
+    hint = tr("did you mean /{near}? ").format(near=near[0]) if near else ""
     return UsageError(
-        safe_line(f"{word} is no command, nothing was sent: {hint}/help lists all, //{word[1:]} says {word}")
+        safe_line(
+            tr("{word} is no command, nothing was sent: {hint}/help lists all, //{rest} says {word}").format(
+                word=word, hint=hint, rest=word[1:]
+            )
+        )
     )
 
 
@@ -66,14 +71,22 @@ def _arguments(command: Command, rest: str) -> Parsed:
     for argument in command.arguments:
         value, following = _next(argument, rest)
         if not value and argument.required:
-            return UsageError(safe_line(f"{argument.name} is missing: {command.usage}"))
+            return UsageError(
+                safe_line(tr("{name} is missing: {usage}").format(name=argument.name, usage=command.usage))
+            )
         if value and argument.choices and value not in argument.choices:
             choices = ", ".join(argument.choices)
-            return UsageError(safe_line(f"{value} is no {argument.name}, expected {choices}: {command.usage}"))
+            return UsageError(
+                safe_line(
+                    tr("{value} is no {name}, expected {choices}: {usage}").format(
+                        value=value, name=argument.name, choices=choices, usage=command.usage
+                    )
+                )
+            )
         found[argument.name] = value
         rest = following
     if rest:
-        return UsageError(safe_line(f"{rest} is too much: {command.usage}"))
+        return UsageError(safe_line(tr("{rest} is too much: {usage}").format(rest=rest, usage=command.usage)))
     return Invocation(command, found)
 
 

@@ -20,6 +20,7 @@ import platformdirs
 from chat_client.core.accounts import Account, AccountStore
 from chat_client.core.errors import ProfileInUse
 from chat_client.core.files import make_private_dir, try_lock
+from chat_client.core.language import tr
 from chat_client.core.trust import TrustStore
 
 __all__ = ["Profile", "Slot"]
@@ -76,7 +77,9 @@ class Profile:
             if slot is not None:
                 return slot
         raise ProfileInUse(
-            f"{MAX_SLOTS} other clients run as {account.key}: close one, or use another directory with --data-dir"
+            tr("{count} other clients run as {account}: close one, or use another directory with --data-dir").format(
+                count=MAX_SLOTS, account=account.key
+            )
         )
 
     def orphans(self, account: Account, own: Slot) -> list[Slot]:

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from chat_client.core.errors import RequestError
+from chat_client.core.language import tr
 from chat_client.core.wording import split_words
 
 __all__ = ["OPERATORS", "Query", "parse_query"]
@@ -85,7 +86,7 @@ def parse_query(text: str, now_ms: int) -> Query:
         has_link,
     )
     if query == Query():
-        raise RequestError("bad_query", "there is nothing to search for: give one word or more")
+        raise RequestError("bad_query", tr("there is nothing to search for: give one word or more"))
     return query
 
 
@@ -102,7 +103,9 @@ def _moment(text: str, now_ms: int) -> int:
             return _start(time.strptime(text, pattern))
         except (ValueError, OverflowError):
             continue
-    raise RequestError("bad_query", f"{text} is no date: write 2026-11-23, 2026-11, today, yesterday or 7d")
+    raise RequestError(
+        "bad_query", tr("{text} is no date: write 2026-11-23, 2026-11, today, yesterday or 7d").format(text=text)
+    )
 
 
 def _start(day: time.struct_time) -> int:

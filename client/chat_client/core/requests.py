@@ -8,6 +8,7 @@ from msgspec import UNSET
 from chat_client.core import answers
 from chat_client.core.answers import Device, Group, Recipient
 from chat_client.core.errors import RequestError
+from chat_client.core.language import tr
 from chat_client.core.state import Person, PresenceState
 from chat_client.core.text import Safe, safe_line
 from chat_protocol import packets
@@ -20,14 +21,18 @@ def _group(name: str) -> str:
     try:
         return group_name(name)
     except ValueError as error:
-        raise RequestError("bad_name", f"#{name.removeprefix('#')} is no name of a group: {error}") from None
+        raise RequestError(
+            "bad_name", tr("#{name} is no name of a group: {error}").format(name=name.removeprefix("#"), error=error)
+        ) from None
 
 
 def _user(name: str) -> str:
     try:
         return user_name(name.removeprefix("@"))
     except ValueError as error:
-        raise RequestError("bad_name", f"@{name.removeprefix('@')} is no name of a user: {error}") from None
+        raise RequestError(
+            "bad_name", tr("@{name} is no name of a user: {error}").format(name=name.removeprefix("@"), error=error)
+        ) from None
 
 
 class Requests(ABC):
@@ -84,7 +89,9 @@ class Requests(ABC):
     async def set_role(self, group: str, user: str, role: str) -> None:
         """Make a member ``owner``, ``moderator`` or ``member``."""
         if role not in ("owner", "moderator", "member"):
-            raise RequestError("bad_request", f"{role} is no role: expected owner, moderator or member")
+            raise RequestError(
+                "bad_request", tr("{role} is no role: expected owner, moderator or member").format(role=role)
+            )
         await self._ok(packets.SetRole, group=_group(group), user=_user(user), role=role)
 
     async def set_topic(self, group: str, text: str) -> None:

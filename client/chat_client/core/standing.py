@@ -5,13 +5,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat_client.core.answers import Recipient
+from chat_client.core.dates import short_day
+from chat_client.core.language import mark, tr, tr_n
 from chat_client.core.state import Message
 from chat_client.core.text import Safe, safe_line
 
 __all__ = ["in_order", "recipient_detail", "state_word", "summary", "told_at_ack"]
 
 _ORDER: Final = {"stored": 0, "sent": 1, "delivered": 2, "read": 3}
-_WORDS: Final = {"stored": "waiting", "sent": "on its way", "delivered": "delivered", "read": "read"}
+_WORDS: Final = {
+    "stored": mark("waiting"),
+    "sent": mark("on its way"),
+    "delivered": mark("delivered"),
+    "read": mark("read"),
+}
 
 
 def in_order(recipients: Sequence[Recipient]) -> list[Recipient]:
@@ -21,48 +28,54 @@ def in_order(recipients: Sequence[Recipient]) -> list[Recipient]:
 
 def state_word(recipient: Recipient) -> Safe:
     """Return how far a message got at one recipient, and when."""
-    word = _WORDS.get(recipient.state, recipient.state)
+    known = _WORDS.get(recipient.state)
+    word = tr(known) if known is not None else recipient.state
     if recipient.at_ms is None:
         return safe_line(word)
     at = time.localtime(recipient.at_ms / 1000)
     is_today = at[:3] == time.localtime()[:3]
-    return safe_line(f"{word} {time.strftime('%H:%M:%S' if is_today else '%d %b %H:%M', at)}")
+    moment = time.strftime("%H:%M:%S", at) if is_today else f"{short_day(at)} {time.strftime('%H:%M', at)}"
+    return safe_line(f"{word} {moment}")
 
 
 def recipient_detail(recipient: Recipient) -> Safe:
     """Return why a message is not there yet, how often it was tried and when it is tried next; empty: no reason."""
-    tried = f"{recipient.attempts} attempts" if recipient.attempts > 1 else ""
-    retry = f"next in {recipient.next_retry_ms / 1000:g} s" if recipient.next_retry_ms is not None else ""
-    return safe_line(", ".join(part for part in (recipient.reason, tried, retry) if part))
+    tried = tr_n("{count} attempt", "{count} attempts", recipient.attempts) if recipient.attempts > 1 else ""
+    retry = ""
+    if recipient.next_retry_ms is not None:
+        retry = tr("next in {seconds:g} s").format(seconds=recipient.next_retry_ms / 1000)
+    return safe_line(tr(", ").join(part for part in (recipient.reason, tried, retry) if part))
 
 
 def summary(recipients: Sequence[Recipient]) -> Safe:
     """Return how many have read a message, have it, and have it not."""
     if not recipients:
-        return Safe("there was nobody else to get it")
+        return tr("there was nobody else to get it")
     counts = {state: sum(each.state == state for each in recipients) for state in _ORDER}
     parts = [
-        f"{phrase} {count}"
-        for phrase, count in (
-            ("read by", counts["read"]),
-            ("delivered to", counts["delivered"]),
-            ("on its way to", counts["sent"]),
-            ("waiting for", counts["stored"]),
+        tr(phrase).format(count=counts[state])
+        for state, phrase in (
+            ("read", mark("read by {count}")),
+            ("delivered", mark("delivered to {count}")),
+            ("sent", mark("on its way to {count}")),
+            ("stored", mark("waiting for {count}")),
         )
-        if count
+        if counts[state]
     ]
-    return safe_line(f"{', '.join(parts)} of {len(recipients)}")
+    return safe_line(tr("{states} of {count}").format(states=tr(", ").join(parts), count=len(recipients)))
 
 
 def told_at_ack(message: Message) -> Safe:
     """Return what is known of an own message without asking: that it waits, that it failed and why, what came back."""
     match message.status:
         case "failed":
-            return safe_line(f"not sent: {message.reason or 'the server refused it'}; /retry or /discard")
+            reason = message.reason or tr("the server refused it")
+            return safe_line(tr("not sent: {reason}; /retry or /discard").format(reason=reason))
         case "pending":
-            return safe_line(f"waits to be sent: {message.reason}" if message.reason else "waits to be sent")
+            waits = tr("waits to be sent: {reason}") if message.reason else tr("waits to be sent")
+            return safe_line(waits.format(reason=message.reason))
         case _ if message.delivered is None and message.stored is None:
-            return Safe("stored by the server")
+            return tr("stored by the server")
         case _:
-            now = f"{message.delivered or 0} had it at once, {message.stored or 0} were away"
-            return safe_line(f"stored by the server: {now}")
+            told = tr("stored by the server: {delivered} had it at once, {stored} were away")
+            return safe_line(told.format(delivered=message.delivered or 0, stored=message.stored or 0))

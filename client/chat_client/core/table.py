@@ -11,7 +11,9 @@ from typing import Final, Literal
 import msgspec
 
 from chat_client.core.client import ChatClient
+from chat_client.core.language import tr
 from chat_client.core.results import Result
+from chat_client.core.text import Safe
 
 __all__ = ["ALIASES", "COMMANDS", "Argument", "Arguments", "Command", "Handler", "command"]
 
@@ -45,11 +47,17 @@ class Command(msgspec.Struct, frozen=True):
 
     name: str
     arguments: tuple[Argument, ...]
-    summary: str
+    text: str
+    """What it does, in English; :attr:`summary` is what is shown."""
     topic: Topic
     handler: Handler
     aliases: tuple[str, ...] = ()
     admin: bool = False
+
+    @property
+    def summary(self) -> Safe:
+        """What it does, in the user's language."""
+        return tr(self.text)
 
     @property
     def usage(self) -> str:
@@ -66,7 +74,7 @@ ALIASES: Final[dict[str, str]] = {}
 def command(
     name: str, *arguments: Argument, summary: str, topic: Topic, aliases: tuple[str, ...] = (), admin: bool = False
 ) -> Callable[[Handler], Handler]:
-    """Put a coroutine into the table."""
+    """Put a coroutine into the table; ``summary`` is marked for the catalogue where it is given."""
 
     def register(handler: Handler) -> Handler:
         COMMANDS[name] = Command(name, arguments, summary, topic, handler, aliases, admin)

@@ -12,6 +12,7 @@ from typing import Final
 
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.errors import ConnectError
+from chat_client.core.language import tr
 from chat_client.core.trust import changed_certificate
 from chat_protocol.connection import ClientConnection
 from chat_protocol.errors import LocalProtocolError, RemoteProtocolError
@@ -70,20 +71,35 @@ class Transport:
                 pin; the error tells the fingerprint) or ``wrong_fingerprint``.
         """
         if not address.tls and not address.is_loopback:
-            raise ConnectError("insecure", f"{address} would be in the clear: use chat://{address.key}", is_final=True)
+            raise ConnectError(
+                "insecure",
+                tr("{address} would be in the clear: use {secure}").format(
+                    address=address, secure=f"chat://{address.key}"
+                ),
+                is_final=True,
+            )
         try:
             async with asyncio.timeout(timeout_s):
                 reader, writer = await asyncio.open_connection(
                     address.host, address.port, ssl=_context() if address.tls else None, limit=READ_BYTES
                 )
         except TimeoutError:
-            raise ConnectError("timeout", f"{address.key} did not answer within {timeout_s:g} s") from None
+            raise ConnectError(
+                "timeout",
+                tr("{address} did not answer within {seconds:g} s").format(address=address.key, seconds=timeout_s),
+            ) from None
         except ssl.SSLError as error:
             raise ConnectError(
-                "unreachable", f"{address.key} does not answer with TLS 1.3 ({error.reason}): check host and port"
+                "unreachable",
+                tr("{address} does not answer with TLS 1.3 ({reason}): check host and port").format(
+                    address=address.key, reason=error.reason
+                ),
             ) from None
         except OSError as error:
-            raise ConnectError("unreachable", f"{address.key} cannot be reached: {_reason(error)}") from None
+            raise ConnectError(
+                "unreachable",
+                tr("{address} cannot be reached: {reason}").format(address=address.key, reason=_reason(error)),
+            ) from None
         fingerprint = _fingerprint(writer) if address.tls else ""
         if address.tls and fingerprint != pin:
             writer.transport.abort()
@@ -127,9 +143,13 @@ class Transport:
                 self._last_received = asyncio.get_running_loop().time()
                 packets = self._connection.receive_data(data)
             except (RemoteProtocolError, LocalProtocolError) as error:
-                raise ConnectError("connection_lost", f"the server sent what is no packet: {error}") from None
+                raise ConnectError(
+                    "connection_lost", tr("the server sent what is no packet: {error}").format(error=error)
+                ) from None
             except (OSError, ssl.SSLError) as error:
-                raise ConnectError("connection_lost", f"the connection broke: {_reason(error)}") from None
+                raise ConnectError(
+                    "connection_lost", tr("the connection broke: {reason}").format(reason=_reason(error))
+                ) from None
             if packets:
                 return packets
 
@@ -152,8 +172,8 @@ class Transport:
 
     def _ending(self) -> str:
         if self._is_dead:
-            return f"nothing came from the server for {self._dead_s:g} s"
-        return "the server closed the connection"
+            return tr("nothing came from the server for {seconds:g} s").format(seconds=self._dead_s)
+        return tr("the server closed the connection")
 
     def _keep_alive(self) -> None:
         loop = asyncio.get_running_loop()
@@ -192,7 +212,9 @@ def _mistrust(address: ServerAddress, fingerprint: str, pin: str) -> ConnectErro
     if not pin:
         return ConnectError(
             "untrusted",
-            f"{address.key} is not known yet: compare its fingerprint with the one that the server printed",
+            tr("{address} is not known yet: compare its fingerprint with the one that the server printed").format(
+                address=address.key
+            ),
             fingerprint=fingerprint,
             is_final=True,
         )

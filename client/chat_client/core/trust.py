@@ -7,6 +7,7 @@ import msgspec
 from chat_client.core.addresses import ServerAddress, fingerprint_of
 from chat_client.core.errors import ConfigError, ConnectError
 from chat_client.core.files import locked, read_private, write_private
+from chat_client.core.language import tr
 
 __all__ = ["TrustStore", "changed_certificate"]
 
@@ -15,9 +16,11 @@ def changed_certificate(address: ServerAddress, fingerprint: str) -> ConnectErro
     """Return the full stop for a server that shows, or a link that names, another certificate than the pinned one."""
     return ConnectError(
         "wrong_fingerprint",
-        f"the certificate of {address.key} is not the one trusted before, but {fingerprint}. Somebody may be in"
-        f" between, so nothing is sent. Ask the server's admin; if it was changed on purpose, run: chat-cli trust"
-        f" {address.key} and the fingerprint that the admin tells you",
+        tr(
+            "the certificate of {address} is not the one trusted before, but {fingerprint}. Somebody"
+            " may be in between, so nothing is sent. Ask the server's admin; if it was changed on"
+            " purpose, run: chat-cli trust {address} and the fingerprint that the admin tells you"
+        ).format(address=address.key, fingerprint=fingerprint),
         fingerprint=fingerprint,
         is_final=True,
     )
@@ -78,7 +81,11 @@ class TrustStore:
         try:
             return msgspec.json.decode(content, type=dict[str, str])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self._path} cannot be understood: {error}: move it away to start anew") from None
+            raise ConfigError(
+                tr("{path} cannot be understood: {error}: move it away to start anew").format(
+                    path=self._path, error=error
+                )
+            ) from None
 
     def _write(self, pins: dict[str, str]) -> None:
         write_private(self._path, msgspec.json.format(msgspec.json.encode(pins), indent=2))

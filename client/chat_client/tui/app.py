@@ -1,18 +1,24 @@
 """The program: it owns the windows, deals with keys in their order, and takes over settings that change."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from rich.text import Text
 from textual import events, on
-from textual.app import App, ScreenStackError
+from textual.app import App, ScreenStackError, SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandPalette
+from textual.screen import Screen
+from textual.theme import ThemeProvider
 
+from chat_client.core import language
 from chat_client.core.client import ChatClient
 from chat_client.core.commands import Command
 from chat_client.core.config import ClientConfig
 from chat_client.core.errors import ConfigError
+from chat_client.core.language import tr
 from chat_client.core.profile import Profile
 from chat_client.tui import signals, terminal
 from chat_client.tui.keys import GENERAL_BINDINGS
@@ -148,7 +154,9 @@ class ChatApp(App[int]):
         _log.critical("unhandled", exc_info=self._exception)
         terminal.restore_title(self)
         name = type(self._exception).__name__ if self._exception is not None else "error"
-        line = f"chat-tui ended because of a fault of its own ({name}); nothing written is lost. Log: {self.log_path}"
+        line = tr("chat-tui ended because of a fault of its own ({name}); nothing written is lost. Log: {log}").format(
+            name=name, log=self.log_path
+        )
         self._exit_renderables.append(Text(line, overflow="fold"))
         self._close_messages_no_wait()
 
@@ -176,7 +184,11 @@ class ChatApp(App[int]):
         wanted = self.config.theme
         if wanted and wanted not in self.available_themes:
             known = ", ".join(sorted(self.available_themes))
-            self.notify(f"there is no theme {wanted}; there are {known}", severity="warning", markup=False)
+            self.notify(
+                tr("there is no theme {wanted}; there are {known}").format(wanted=wanted, known=known),
+                severity="warning",
+                markup=False,
+            )
         self.theme = wanted if wanted in self.available_themes else DARK.name
 
     def _make_looks(self) -> None:
@@ -196,14 +208,15 @@ class ChatApp(App[int]):
         try:
             config = suited(check(self._settings_path), ascii_only=self._always_ascii)
         except ConfigError as error:
-            self.notify(f"{error}\nthe settings stay as they were", severity="error", markup=False)
+            self.notify(f"{error}\n{tr('the settings stay as they were')}", severity="error", markup=False)
             return
         self.take_settings(config)
-        self.notify("the settings are taken over", markup=False, timeout=2)
+        self.notify(tr("the settings are taken over"), markup=False, timeout=2)
 
     def take_settings(self, config: ClientConfig) -> None:
         """Go on with other settings."""
         before, self.config = self.config, config
+        language.choose(config.language)
         self.set_class(config.ascii, "-ascii")
         self.set_keymap(config.keys)
         if config.theme != before.theme:
@@ -230,6 +243,22 @@ class ChatApp(App[int]):
         if isinstance(form, AccountScreen):
             self.run_worker(self.signing.sign_in(form, event), exclusive=True, group="sign in", exit_on_error=True)
 
+    # ---- The command palette ----------------------------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Offer Textual's commands in the user's language."""
+        for entry in super().get_system_commands(screen):
+            yield entry._replace(title=tr(entry.title), help=tr(entry.help))
+
+    def action_command_palette(self) -> None:
+        """Open the command palette."""
+        if not isinstance(self.screen, CommandPalette):
+            _ = self.push_screen(CommandPalette(placeholder=tr("Search for commands…"), id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """Open the list of themes."""
+        _ = self.push_screen(CommandPalette([ThemeProvider], placeholder=tr("Search for themes…")))
+
     # ---- Several servers --------------------------------------------------------------------------------------------
 
     def action_add_server(self) -> None:
@@ -240,7 +269,7 @@ class ChatApp(App[int]):
     def action_server(self, step: int) -> None:
         """Bring the next server to the front."""
         if not self.windows.step(step):
-            self.notify("there is one server: ctrl+p, Add a server", markup=False, timeout=3)
+            self.notify(tr("there is one server: ctrl+p, Add a server"), markup=False, timeout=3)
 
     @on(ChatScreen.ServerWanted)
     def _server_wanted(self, event: ChatScreen.ServerWanted) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from chat_client.core.language import tr, tr_n
 from chat_client.core.results import Listing, Row
 from chat_client.core.state import ClientState, Conversation, Message
 from chat_client.core.text import Safe, safe_line
@@ -22,12 +23,12 @@ def catch_up(state: ClientState) -> Listing:
         key=lambda pair: pair[0].timestamp_ms,
     )
     rows = [
-        Row((Safe("@you"), safe_line(entry.name), _said(message)), entry.name, message.seq)
+        Row((tr("@you"), safe_line(entry.name), _said(message)), entry.name, message.seq)
         for message, entry in named[:MAX_MENTIONS]
     ]
     rows += [Row((_count(entry), safe_line(entry.name), _last(entry)), entry.name) for entry in waiting]
-    note = Safe("Enter goes there") if rows else Safe("You have seen everything.")
-    return Listing(Safe("Since you left"), (Safe(""), Safe("where"), Safe("what")), tuple(rows), note)
+    note = tr("Enter goes there") if rows else tr("You have seen everything.")
+    return Listing(tr("Since you left"), (Safe(""), tr("where"), tr("what")), tuple(rows), note)
 
 
 def _mentions(entry: Conversation) -> Iterator[Message]:
@@ -37,7 +38,7 @@ def _mentions(entry: Conversation) -> Iterator[Message]:
 
 
 def _count(entry: Conversation) -> Safe:
-    return Safe(f"({entry.unread})" if entry.muted else f"{entry.unread} new")
+    return Safe(f"({entry.unread})" if entry.muted else tr_n("{count} new", "{count} new", entry.unread))
 
 
 def _last(entry: Conversation) -> Safe:
@@ -49,5 +50,5 @@ def _last(entry: Conversation) -> Safe:
 
 
 def _said(message: Message) -> Safe:
-    name = "you" if message.mine else message.sender
+    name = tr("you") if message.mine else message.sender
     return safe_line(f"{name}: {' '.join(message.content.split())}")

@@ -12,6 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from chat_client.core import language
+from chat_client.core.language import tr
+
 if TYPE_CHECKING:
     from chat_client.tui.app import ChatApp
 
@@ -34,7 +37,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to look."""
-        self.exit(EXIT_USAGE, f"chat-tui: {message}; chat-tui --help tells what can be given\n")
+        self.exit(
+            EXIT_USAGE,
+            f"chat-tui: {tr('{message}; chat-tui --help tells what can be given').format(message=message)}\n",
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: ended by the user; 1: a failure; 2: a wrong call; 78: a mistake in the settings; 129, 143: ended by a signal.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    language.choose()
     if given[:1] == ["config"]:
         return _config(given[1:])
     if given[:1] == ["serve"]:
@@ -57,29 +64,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="chat-tui",
-        description="Chat in the terminal, on the whole screen.",
-        epilog="Without options it starts with the accounts of this device, or asks. A password is never an option: it"
-        " is asked for, or read from a file that only you can read (--password-file or CHAT_PASSWORD_FILE)."
-        " chat-tui config --help tells about the file of settings, chat-tui serve --help about the browser.",
+        description=tr("Chat in the terminal, on the whole screen."),
+        epilog=tr(
+            "Without options it starts with the accounts of this device, or asks. A password is never"
+            " an option: it is asked for, or read from a file that only you can read (--password-file"
+            " or CHAT_PASSWORD_FILE). chat-tui config --help tells about the file of settings,"
+            " chat-tui serve --help about the browser."
+        ),
     )
-    parser.add_argument("--server", metavar="HOST:PORT", help="the server: host:port, or a chat:// link")
+    parser.add_argument("--server", metavar="HOST:PORT", help=tr("the server: host:port, or a chat:// link"))
     who = parser.add_mutually_exclusive_group()
-    who.add_argument("--user", metavar="NAME", help="the user to be")
-    who.add_argument("--new-user", metavar="NAME", help="the same, and register it at the first start")
-    parser.add_argument("--password-file", metavar="FILE", help="where the password is, for a device that has none yet")
-    parser.add_argument("--profile", "--data-dir", metavar="DIR", help="where this client keeps its files")
-    parser.add_argument("--insecure", action="store_true", help="no TLS; only to a server on this machine")
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
+    who.add_argument("--user", metavar="NAME", help=tr("the user to be"))
+    who.add_argument("--new-user", metavar="NAME", help=tr("the same, and register it at the first start"))
+    parser.add_argument(
+        "--password-file", metavar="FILE", help=tr("where the password is, for a device that has none yet")
+    )
+    parser.add_argument("--profile", "--data-dir", metavar="DIR", help=tr("where this client keeps its files"))
+    parser.add_argument("--insecure", action="store_true", help=tr("no TLS; only to a server on this machine"))
+    parser.add_argument("--ascii", action="store_true", help=tr("draw with ASCII alone"))
     parser.add_argument("--version", action="version", version=f"chat-tui {_version()}")
     return parser
 
 
 def _config(arguments: Sequence[str]) -> int:
     """Do what ``chat-tui config`` says."""
-    parser = _Parser(prog="chat-tui config", description="The file of settings.")
-    parser.add_argument("what", choices=["init", "check", "path"], help="write one, look for mistakes, say where it is")
-    parser.add_argument("--force", action="store_true", help="with init: write over a file that is there")
-    parser.add_argument("--print", action="store_true", dest="only_print", help="with init: print it instead")
+    parser = _Parser(prog="chat-tui config", description=tr("The file of settings."))
+    parser.add_argument(
+        "what", choices=["init", "check", "path"], help=tr("write one, look for mistakes, say where it is")
+    )
+    parser.add_argument("--force", action="store_true", help=tr("with init: write over a file that is there"))
+    parser.add_argument("--print", action="store_true", dest="only_print", help=tr("with init: print it instead"))
     options = parser.parse_args(arguments)
     from chat_client.core.errors import ConfigError
     from chat_client.tui.settings import run
@@ -95,13 +109,13 @@ def _serve(arguments: Sequence[str]) -> int:
     """Do what ``chat-tui serve`` says."""
     parser = _Parser(
         prog="chat-tui serve",
-        description="Have the screen in a browser on this machine. Prints an address that opens it once.",
-        epilog="Other options are those of chat-tui: chat-tui serve --profile DIR.",
+        description=tr("Have the screen in a browser on this machine. Prints an address that opens it once."),
+        epilog=tr("Other options are those of chat-tui: chat-tui serve --profile DIR."),
     )
-    parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0, the default: any that is free")
+    parser.add_argument("--port", type=int, default=0, help=tr("of 127.0.0.1; 0, the default: any that is free"))
     options, others = parser.parse_known_args(arguments)
     if not 0 <= options.port < 1 << 16:
-        parser.error("--port is a number from 0 to 65535")
+        parser.error(tr("--port is a number from 0 to 65535"))
     _parser().parse_args(others)  # a mistake is told here, not on a page
     from chat_client.tui.serve import run
 
@@ -130,6 +144,7 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
+    language.choose(config.language)
     try:
         start = decide(
             profile,
@@ -141,7 +156,7 @@ def _run(options: argparse.Namespace) -> int:
             insecure=options.insecure,
         )
         if options.new_user and start.account is None:
-            raise ConfigError("--new-user needs --server and --password-file")
+            raise ConfigError(tr("--new-user needs --server and --password-file"))
         if os.environ.get("TEXTUAL_DRIVER") != BROWSER_DRIVER:
             _need_terminal()
         profile.prepare()
@@ -171,9 +186,11 @@ def _need_terminal() -> None:
     from chat_client.core.errors import ConfigError
 
     if os.environ.get("TERM") in ("dumb", "unknown"):
-        raise ConfigError("this terminal cannot place its cursor (TERM=dumb): use chat-cli here")
+        raise ConfigError(tr("this terminal cannot place its cursor (TERM=dumb): use chat-cli here"))
     if not (sys.stdin.isatty() and sys.__stderr__ is not None and sys.__stderr__.isatty()):
-        raise ConfigError("the screen needs a terminal on standard input and standard error: use chat-cli in scripts")
+        raise ConfigError(
+            tr("the screen needs a terminal on standard input and standard error: use chat-cli in scripts")
+        )
 
 
 async def _show(app: "ChatApp", *, mouse: bool) -> int:
@@ -211,7 +228,7 @@ def _start_log(directory: Path) -> Path:
     except OSError as error:
         from chat_client.core.errors import ConfigError
 
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+        raise ConfigError(tr("{path} cannot be written: {error}").format(path=path, error=error.strerror)) from None
     os.close(handle)
     level = logging.getLevelNamesMapping().get(os.environ.get("CHAT_LOG_LEVEL", "WARNING").upper(), logging.WARNING)
     logging.basicConfig(

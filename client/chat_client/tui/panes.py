@@ -6,7 +6,9 @@ from typing import Final
 import msgspec
 from rich.cells import cell_len
 
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Conversation, LinkStatus, Person, Typist
+from chat_client.core.terms import presence_word, role_word
 from chat_client.tui.drawing import Piece, Row
 from chat_client.tui.looks import Glyphs
 
@@ -76,19 +78,23 @@ def room_rows(
     chats = sorted((e for e in entries if e.kind == "private"), key=_by_name)
     server = sorted((e for e in entries if e.kind in ("announcements", "notifications")), key=_by_name)
     rows: list[Row] = []
-    for title, section in (("Groups", groups), ("Direct", chats), ("Server", server)):
+    for part, title, section in (
+        ("Groups", tr("Groups"), groups),
+        ("Direct", tr("Direct"), chats),
+        ("Server", tr("Server"), server),
+    ):
         if not section:
             continue
         if rows:
             rows.append(Row())
-        is_hidden = title in hidden
+        is_hidden = part in hidden
         sign = glyphs.folded if is_hidden else glyphs.more
         total = _total(section) if is_hidden else ()
-        rows.append(Row(f"{SECTION}{title}", ((f"{sign}{title}", "dim"),), (*total, (" ", "dim"))))
+        rows.append(Row(f"{SECTION}{part}", ((f"{sign}{title}", "dim"),), (*total, (" ", "dim"))))
         if not is_hidden:
             rows += [_room_row(state, entry, glyphs) for entry in section]
     if servers:
-        rows += [Row(), Row(left=((" Servers", "dim"),)), *(_server_row(mark, glyphs) for mark in servers)]
+        rows += [Row(), Row(left=((f" {tr('Servers')}", "dim"),)), *(_server_row(mark, glyphs) for mark in servers)]
     return rows
 
 
@@ -162,17 +168,18 @@ def member_rows(state: ClientState, entry: Conversation | None, glyphs: Glyphs) 
     if entry.kind == "private":
         return _peer_rows(state, entry, glyphs)
     if entry.members is None:
-        return [Row(left=((" Members", "dim"),))] if entry.kind == "group" else []
+        return [Row(left=((f" {tr('Members')}", "dim"),))] if entry.kind == "group" else []
     people = state.people
     ranked = sorted((_rank(people.get(member.user)), member.user, member) for member in entry.members)
     present = sum(rank < 2 for rank, _, _ in ranked)
-    rows = [Row(left=((" Members ", "dim"), (f"{present}", "text"), (f" of {len(ranked)} here", "dim")))]
+    here = f" {tr('of {count} here').format(count=len(ranked))}"
+    rows = [Row(left=((f" {tr('Members')} ", "dim"), (f"{present}", "text"), (here, "dim")))]
     for number, (rank, user, member) in enumerate(ranked):
         if rank == 2 and (number == 0 or ranked[number - 1][0] < 2) and present:
             rows.append(Row())
         mark = presence_mark(people.get(user), glyphs)
         name = "me" if user == state.me else "dim" if rank == 2 else f"nick:{user}"
-        role = () if member.role == "member" else ((f"{member.role} ", "dim"),)
+        role = () if member.role == "member" else ((f"{role_word(member.role)} ", "dim"),)
         rows.append(Row(f"@{user}", ((" ", "dim"), (f"{mark[0]} ", mark[1]), (user, name)), role))
     return rows
 
@@ -187,7 +194,7 @@ def _peer_rows(state: ClientState, entry: Conversation, glyphs: Glyphs) -> list[
     mark = presence_mark(person, glyphs)
     rows = [
         Row(left=((f" {person.display_name}", "strong"),)),
-        Row(left=((" ", "dim"), (f"{mark[0]} ", mark[1]), (person.presence, "dim"))),
+        Row(left=((" ", "dim"), (f"{mark[0]} ", mark[1]), (presence_word(person.presence), "dim"))),
     ]
     if person.status_text:
         rows.append(Row(left=((f" {person.status_text}", "dim"),)))
@@ -211,26 +218,28 @@ def header_row(state: ClientState, glyphs: Glyphs) -> Row:
     elif entry.title and entry.title != entry.name[1:]:
         left.append((f"  {entry.title}", "text"))
     if entry.kind == "group" and entry.role is None:
-        left.append(("  you are not a member any more", "new"))
+        left.append((f"  {tr('you are not a member any more')}", "new"))
     elif entry.topic:
         left.append((f"  {entry.topic}", "dim"))
     right: list[Piece] = []
     if entry.muted:
-        right.append(("muted  ", "dim"))
+        right.append((f"{tr('muted')}  ", "dim"))
     if entry.kind == "group" and entry.members is not None:
         count = len(entry.members)
-        right.append((f"{count} member{'s' if count != 1 else ''}  ", "dim"))
+        right.append((f"{tr_n('{count} member', '{count} members', count)}  ", "dim"))
     return Row(left=tuple(left), right=(*right, link, (" ", "dim")))
 
 
 def _link_piece(state: ClientState, glyphs: Glyphs) -> Piece:
     match state.link.status:
         case "online":
-            return (f"{glyphs.online} connected", "success") if state.link.synced else (f"{glyphs.away} syncing", "new")
+            if state.link.synced:
+                return f"{glyphs.online} {tr('connected')}", "success"
+            return f"{glyphs.away} {tr('syncing')}", "new"
         case "connecting":
-            return f"{glyphs.away} connecting", "new"
+            return f"{glyphs.away} {tr('connecting')}", "new"
         case _:
-            return f"{glyphs.offline} offline", "error"
+            return f"{glyphs.offline} {tr('offline')}", "error"
 
 
 def banner_row(state: ClientState, now_ms: int, glyphs: Glyphs, retry_key: str) -> Row:
@@ -238,15 +247,19 @@ def banner_row(state: ClientState, now_ms: int, glyphs: Glyphs, retry_key: str) 
     link = state.link
     if link.status == "online":
         return Row()
-    queued: tuple[Piece, ...] = ((f"queued: {state.queued} ", "banner"),) if state.queued else ()
+    queued: tuple[Piece, ...] = (
+        ((f"{tr('queued: {count}').format(count=state.queued)} ", "banner"),) if state.queued else ()
+    )
     if link.status == "connecting":
-        return Row(left=((f" {glyphs.away} connecting{glyphs.ellipsis}", "banner"),), right=queued)
-    detail = link.detail or "there is no connection"
-    text = f" {glyphs.warning} offline: {detail}"
+        return Row(left=((f" {glyphs.away} {tr('connecting')}{glyphs.ellipsis}", "banner"),), right=queued)
+    detail = link.detail or tr("there is no connection")
+    text = f" {glyphs.warning} {tr('offline: {detail}').format(detail=detail)}"
     if link.retry_at_ms is not None:
         left_s = max(-(-(link.retry_at_ms - now_ms) // 1000), 0)
-        return Row(left=((text, "banner"),), right=((f"retry in {left_s} s, {retry_key} now ", "banner"), *queued))
-    return Row(left=((text, "banner"),), right=((f"{retry_key} to try again ", "banner"), *queued))
+        next_try = tr("retry in {seconds} s, {key} now").format(seconds=left_s, key=retry_key)
+    else:
+        next_try = tr("{key} to try again").format(key=retry_key)
+    return Row(left=((text, "banner"),), right=((f"{next_try} ", "banner"), *queued))
 
 
 def status_row(state: ClientState, glyphs: Glyphs, unread_key: str) -> Row:
@@ -256,7 +269,7 @@ def status_row(state: ClientState, glyphs: Glyphs, unread_key: str) -> Row:
     if entry is not None and entry.typing:
         left = ((f" {_typing(entry.typing)}{glyphs.ellipsis}", "italic"),)
     elif state.queued and state.link.status == "online":
-        left = ((f" sending {state.queued}{glyphs.ellipsis}", "dim"),)
+        left = ((f" {tr('sending {count}').format(count=state.queued)}{glyphs.ellipsis}", "dim"),)
     return Row(left=left, right=_waiting(state, glyphs, unread_key))
 
 
@@ -264,11 +277,11 @@ def _typing(typing: Iterable[Typist]) -> str:
     users = [typist.user for typist in typing]
     match users:
         case [one]:
-            return f"{one} is typing"
+            return tr("{one} is typing").format(one=one)
         case [one, two]:
-            return f"{one} and {two} are typing"
+            return tr("{one} and {two} are typing").format(one=one, two=two)
         case _:
-            return f"{len(users)} people are typing"
+            return tr_n("{count} person is typing", "{count} people are typing", len(users))
 
 
 def _waiting(state: ClientState, glyphs: Glyphs, unread_key: str) -> tuple[Piece, ...]:
@@ -276,14 +289,13 @@ def _waiting(state: ClientState, glyphs: Glyphs, unread_key: str) -> tuple[Piece
     named = [entry for entry in others if entry.mentions]
     if named:
         count = sum(entry.mentions for entry in named)
-        where = named[0].name if len(named) == 1 else f"{len(named)} rooms"
-        return (f"{count} mention{'s' if count != 1 else ''} in {where}", "mention"), (
-            f" {glyphs.dot} {unread_key} ",
-            "dim",
-        )
+        where = named[0].name if len(named) == 1 else tr_n("{count} room", "{count} rooms", len(named))
+        told = tr_n("{count} mention in {where}", "{count} mentions in {where}", count, where=where)
+        return (told, "mention"), (f" {glyphs.dot} {unread_key} ", "dim")
     count = sum(entry.unread for entry in others)
     if count:
-        return ((f"{count} unread elsewhere {glyphs.dot} {unread_key} ", "dim"),)
+        told = tr_n("{count} unread elsewhere", "{count} unread elsewhere", count)
+        return ((f"{told} {glyphs.dot} {unread_key} ", "dim"),)
     return ()
 
 

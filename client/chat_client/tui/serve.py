@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from chat_client.core.language import tr
+
 __all__ = ["BROWSER_DRIVER", "Gate", "run"]
 
 BROWSER_DRIVER: Final = "textual.drivers.web_driver:WebDriver"
@@ -23,6 +25,7 @@ BROWSER_DRIVER: Final = "textual.drivers.web_driver:WebDriver"
 TOKEN_BYTES: Final = 32
 LOOPBACK: Final = "127.0.0.1"
 GRACE_S: Final = 5.0
+_INSTALL: Final = "pip install 'chat-suite[web]'"
 
 Verdict = Literal["welcome", "known", "refused"]
 
@@ -109,7 +112,7 @@ def run(port: int, arguments: Sequence[str]) -> int:
     try:
         return asyncio.run(_serve(port, arguments))
     except ImportError:
-        sys.stderr.write("chat-tui serve needs textual-serve: pip install 'chat-suite[web]'\n")
+        sys.stderr.write(f"{tr('chat-tui serve needs textual-serve: {command}').format(command=_INSTALL)}\n")
     except OSError as error:
         sys.stderr.write(f"chat-tui serve: {LOOPBACK}:{port}: {error.strerror}\n")
     return 1
@@ -138,7 +141,9 @@ async def _serve(port: int, arguments: Sequence[str]) -> int:
                 case "known":
                     return await handler(request)
                 case "refused":
-                    return web.Response(status=403, text="Not with this address: start chat-tui serve again.\n")
+                    return web.Response(
+                        status=403, text=f"{tr('Not with this address: start chat-tui serve again.')}\n"
+                    )
 
         async def add_headers(_: web.Request, answer: web.StreamResponse) -> None:
             answer.headers.update(gate.headers)
@@ -155,7 +160,7 @@ async def _serve(port: int, arguments: Sequence[str]) -> int:
             await web.SockSite(runner, listener).start()
             sys.stdout.write(f"{gate.address}\n")
             sys.stdout.flush()
-            sys.stderr.write("Opens once, in a browser on this machine; ctrl+c ends it.\n")
+            sys.stderr.write(f"{tr('Opens once, in a browser on this machine; ctrl+c ends it.')}\n")
             ended = asyncio.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -15,6 +15,7 @@ from textual.binding import Binding
 
 from chat_client.core.config import ClientConfig, config_path, line_of_key, load_config
 from chat_client.core.errors import ConfigError
+from chat_client.core.language import tr
 from chat_client.tui.keys import CHAT_BINDINGS, GENERAL_BINDINGS, MESSAGE_BINDINGS
 
 __all__ = ["check", "key_bindings", "run", "suited", "template"]
@@ -43,7 +44,7 @@ def template() -> str:
     lines += [f"# {meanings['keys']} Several keys are separated by commas.", "[keys]"]
     for name, binding in key_bindings().items():
         setting = f'# {name} = "{binding.key}"'
-        lines.append(f"{setting.ljust(46)} # {binding.description}")
+        lines.append(f"{setting.ljust(46)} # {tr(binding.description)}")
     return "\n".join(lines) + "\n"
 
 
@@ -71,8 +72,12 @@ def check(path: Path | None = None) -> ClientConfig:
     for name in config.keys:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f", did you mean {near[0]}?" if near else ": chat-tui config init --print shows all"
-            wrong.append(f"{line_of_key(path, name)}: {name} is no key that can be set{hint}")
+            hint = (
+                tr(", did you mean {near}?").format(near=near[0])
+                if near
+                else tr(": chat-tui config init --print shows all")
+            )
+            wrong.append(f"{line_of_key(path, name)}: {tr('{name} is no key that can be set').format(name=name)}{hint}")
     if wrong:
         raise ConfigError("\n".join(wrong))
     return config
@@ -100,11 +105,13 @@ def run(what: str, *, force: bool = False, only_print: bool = False) -> int:
             sys.stdout.write(template())
         case "init":
             _write(path, force=force)
-            sys.stdout.write(f"{path} is written: every setting with its meaning, all commented out\n")
+            sys.stdout.write(
+                f"{tr('{path} is written: every setting with its meaning, all commented out').format(path=path)}\n"
+            )
         case "check":
             _ = check(path)
-            there = "has no mistake" if path.exists() else "is not there: everything is at its default"
-            sys.stdout.write(f"{path} {there}\n")
+            fine, missing = tr("{path} has no mistake"), tr("{path} is not there: everything is at its default")
+            sys.stdout.write(f"{(fine if path.exists() else missing).format(path=path)}\n")
         case _:
             sys.stdout.write(f"{path}\n")
     return 0
@@ -116,6 +123,8 @@ def _write(path: Path, *, force: bool) -> None:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(template())
     except FileExistsError:
-        raise ConfigError(f"{path} is there already: --force writes over it, --print shows a new one") from None
+        raise ConfigError(
+            tr("{path} is there already: --force writes over it, --print shows a new one").format(path=path)
+        ) from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+        raise ConfigError(tr("{path} cannot be written: {error}").format(path=path, error=error.strerror)) from None

@@ -8,6 +8,7 @@ from chat_client.core.addresses import ServerAddress, ServerLink
 from chat_client.core.client import ChatClient
 from chat_client.core.errors import ClientError, ConnectError, RequestError
 from chat_client.core.handshake import ServerInfo, probe
+from chat_client.core.language import tr
 from chat_client.tui.screens.dialogs import Notice, Question
 from chat_client.tui.screens.first_run import AccountScreen, WelcomeScreen
 from chat_client.tui.windows import Window
@@ -61,7 +62,7 @@ class Signing:
                     if error.code != "untrusted":
                         raise  # a changed key is a full stop: no answer to a question lifts it
                     if not await self._ask_trust(address, error.fingerprint):
-                        welcome.tell("the server is not trusted")
+                        welcome.tell(tr("the server is not trusted"))
                         return None
                     pin = error.fingerprint
                     await asyncio.to_thread(profile.trust.trust, address, pin)
@@ -105,7 +106,7 @@ class Signing:
             self._app.run_worker(self._trust_again(window), exit_on_error=True)
         elif link.code == "wrong_fingerprint":
             self._is_asking = True
-            stop = Notice("The server's key has changed", str(link.detail))
+            stop = Notice(tr("The server's key has changed"), str(link.detail))
             _ = self._app.push_screen(stop, self._left)
         elif link.code in ASKS_FOR_PASSWORD:
             self._is_asking = True
@@ -125,8 +126,9 @@ class Signing:
         """Ask whether the certificate that a server showed at the first connection is the right one."""
         shown = fingerprint.removeprefix("sha256:")
         pairs = " ".join(shown[place : place + 4] for place in range(0, len(shown), 4))
-        text = (
-            f"{address.key} has its own key. Compare it with what chat-server prints when it starts:\n\nsha256: {pairs}"
+        text = tr("{address} has its own key. Compare it with what chat-server prints when it starts:").format(
+            address=address.key
         )
-        agreed = await self._app.push_screen_wait(Question("Trust this server?", text, "Trust it"))
+        text += f"\n\nsha256: {pairs}"
+        agreed = await self._app.push_screen_wait(Question(tr("Trust this server?"), text, tr("Trust it")))
         return bool(agreed)

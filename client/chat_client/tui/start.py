@@ -11,6 +11,7 @@ from chat_client.core.addresses import ServerAddress, ServerLink, parse_link
 from chat_client.core.config import ClientConfig
 from chat_client.core.errors import ConfigError
 from chat_client.core.files import read_private
+from chat_client.core.language import tr
 from chat_client.core.profile import Profile
 from chat_protocol.names import user_name
 
@@ -47,7 +48,9 @@ def link_of(text: str, *, insecure: bool) -> ServerLink:
     address = ServerAddress(link.address.host, link.address.port, tls=False)
     if not address.is_loopback:
         raise ConfigError(
-            f"--insecure sends in the clear and is only for this machine, not for {address.host}: drop it"
+            tr("--insecure sends in the clear and is only for this machine, not for {host}: drop it").format(
+                host=address.host
+            )
         )
     return msgspec.structs.replace(link, address=address)
 
@@ -63,13 +66,13 @@ def password_from(named: str | None) -> str | None:
         return None
     content = read_private(Path(named))
     if content is None:
-        raise ConfigError(f"there is no password file {named}: check the name")
+        raise ConfigError(tr("there is no password file {named}: check the name").format(named=named))
     try:
         password = content.decode().partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
-        raise ConfigError(f"{named} is no text: put the password alone into it") from None
+        raise ConfigError(tr("{named} is no text: put the password alone into it").format(named=named)) from None
     if not password:
-        raise ConfigError(f"{named} is empty: put the password into its first line")
+        raise ConfigError(tr("{named} is empty: put the password into its first line").format(named=named))
     return password
 
 
@@ -120,11 +123,13 @@ def _folded(name: str) -> str:
     try:
         return user_name(name.removeprefix("@"))
     except ValueError as error:
-        raise ConfigError(f"{name!r} is no user name: {error}") from None
+        raise ConfigError(tr("{name!r} is no user name: {error}").format(name=name, error=error)) from None
 
 
 def _configured(profile: Profile, key: str) -> Account | None:
     for account in profile.accounts.all():
         if account.key == key:
             return account
-    raise ConfigError(f"account = {key!r} in the settings is not an account of this device: log in to it once")
+    raise ConfigError(
+        tr("account = {key!r} in the settings is not an account of this device: log in to it once").format(key=key)
+    )

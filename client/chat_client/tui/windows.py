@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from chat_client.core.accounts import Account
 from chat_client.core.client import ChatClient
+from chat_client.core.language import tr
 from chat_client.core.state import ClientState, Notice
 from chat_client.core.text import safe_line
 from chat_client.tui import terminal
@@ -148,8 +149,10 @@ class Windows:
             except Exception:  # noqa: BLE001 - safety net: whatever it is, the user keeps a client that tries again
                 _log.exception("the client's task failed")
                 self._app.notify(
-                    f"the connection failed because of a fault of the program: trying again in {RESTART_S:g} s."
-                    f" Log: {self._app.log_path}",
+                    tr(
+                        "the connection failed because of a fault of the program: trying again in {seconds:g} s."
+                        " Log: {log}"
+                    ).format(seconds=RESTART_S, log=self._app.log_path),
                     severity="error",
                     markup=False,
                 )
@@ -261,7 +264,11 @@ class Windows:
             self._app.notify(notice.text, severity=severity, markup=False)  # type: ignore[arg-type]
             return
         text = clip(safe_line(f"{notice.sender_name}: {notice.text}"), 120)
-        where = notice.conversation if window is self.front else f"{notice.conversation} on {window.key}"
+        where = (
+            notice.conversation
+            if window is self.front
+            else tr("{conversation} on {account}").format(conversation=notice.conversation, account=window.key)
+        )
         self._app.notify(text, title=str(safe_line(where)), markup=False)
         setting = self._app.config.notify
         wanted = setting == "all" or (setting == "mentions" and notice.kind in ("mention", "private"))

@@ -10,6 +10,7 @@ from textual.geometry import Offset
 from chat_client.core.client import ChatClient
 from chat_client.core.completion import complete
 from chat_client.core.config import ClientConfig
+from chat_client.core.language import tr
 from chat_client.core.state import ClientState
 from chat_client.tui.looks import Looks
 from chat_client.tui.memory import Memory
@@ -113,7 +114,7 @@ class ChatScreen(ChatKeys):
         entry = state.conversations.get(state.current or "")
         transcript = self.transcript
         if entry is None:
-            self.composer.placeholder = "/join #group, /create #group or /msg @user to begin; F1 helps"
+            self.composer.placeholder = tr("/join #group, /create #group or /msg @user to begin; F1 helps")
             return
         if transcript.conversation != entry.name:
             if transcript.conversation:

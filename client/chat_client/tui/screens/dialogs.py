@@ -10,12 +10,14 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
+from chat_client.core.language import mark, tr
 from chat_client.core.results import Listing, Opened
 from chat_client.core.text import printable
 from chat_client.tui.drawing import Piece, Row, clip
 from chat_client.tui.looks import Looks
 from chat_client.tui.screens.base import Dialog
 from chat_client.tui.widgets.rows import Bar, RowList
+from chat_protocol.limits import MIN_PASSWORD_CHARS
 
 __all__ = ["ListingScreen", "Notice", "PasswordScreen", "Question", "listing_rows"]
 
@@ -27,16 +29,16 @@ class Question(Dialog[bool]):
     """A text and two answers; escape is no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "answer(False)", "Cancel", id="question-no"),
-        Binding("left,right", "app.focus_next", "Other answer", show=False, id="question-other"),
+        Binding("escape", "answer(False)", mark("Cancel"), id="question-no"),
+        Binding("left,right", "app.focus_next", mark("Other answer"), show=False, id="question-other"),
     ]
 
-    def __init__(self, title: str, text: str, yes: str, no: str = "Cancel", *, careful: bool = False) -> None:
+    def __init__(self, title: str, text: str, yes: str, no: str = "", *, careful: bool = False) -> None:
         super().__init__()
         self._title = title
         self._text = text
         self._yes = yes
-        self._no = no
+        self._no = no or tr("Cancel")
         self._careful = careful
 
     def compose(self) -> ComposeResult:
@@ -64,7 +66,7 @@ class Question(Dialog[bool]):
 class Notice(Dialog[bool]):
     """A text that is to be read; there is nothing to choose."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close", id="notice-close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", mark("Close"), id="notice-close")]
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
@@ -77,7 +79,7 @@ class Notice(Dialog[bool]):
             yield Static(Content(printable(self._title)), classes="dialog-title", markup=False)
             yield Static(Content(printable(self._text)), classes="dialog-text", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Close", id="close")
+                yield Button(Content(tr("Close")), id="close")
 
     @on(Button.Pressed)
     def _pressed(self) -> None:
@@ -112,7 +114,7 @@ def _cells(cells: tuple[str, ...], widths: list[int], roles: list[str]) -> tuple
 class ListingScreen(Dialog[Opened | None]):
     """A table to look at; choosing a row opens what it is about."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "close", "Close", id="listing-close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "close", mark("Close"), id="listing-close")]
 
     def __init__(self, listing: Listing, looks: Looks) -> None:
         super().__init__()
@@ -130,7 +132,7 @@ class ListingScreen(Dialog[Opened | None]):
         """Fill it in."""
         listing = self._listing
         self.query_one("#listing-title", Bar).show(
-            Row(left=((f" {listing.title}", "title"),), right=(("esc closes ", "dim"),))
+            Row(left=((f" {listing.title}", "title"),), right=((f"{tr('esc closes')} ", "dim"),))
         )
         self.query_one("#listing-note", Bar).show(Row(left=((f" {listing.note}", "dim"),) if listing.note else ()))
         self.query_one(RowList).set_rows(listing_rows(listing))
@@ -150,15 +152,19 @@ class ListingScreen(Dialog[Opened | None]):
 class PasswordScreen(Dialog[tuple[str, str] | None]):
     """Ask for the old and the new password, without showing them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Cancel", id="password-close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", mark("Cancel"), id="password-close")]
 
     def compose(self) -> ComposeResult:
         """Build the form."""
         with Vertical(classes="dialog"):
-            yield Static(Content("Change your password"), classes="dialog-title", markup=False)
-            yield Input(placeholder="old password", password=True, id="old")
-            yield Input(placeholder="new password, 8 characters or more", password=True, id="new")
-            yield Input(placeholder="the new password again", password=True, id="again")
+            yield Static(Content(tr("Change your password")), classes="dialog-title", markup=False)
+            yield Input(placeholder=tr("old password"), password=True, id="old")
+            yield Input(
+                placeholder=tr("new password, {least} characters or more").format(least=MIN_PASSWORD_CHARS),
+                password=True,
+                id="new",
+            )
+            yield Input(placeholder=tr("the new password again"), password=True, id="again")
             yield Static(Content(""), classes="dialog-error", markup=False)
 
     @on(Input.Submitted)
@@ -167,7 +173,7 @@ class PasswordScreen(Dialog[tuple[str, str] | None]):
         if event.input is not again:
             self.focus_next()
         elif new.value != again.value:
-            self.query_one(".dialog-error", Static).update(Content("the new passwords differ: type them again"))
+            self.query_one(".dialog-error", Static).update(Content(tr("the new passwords differ: type them again")))
             new.value = again.value = ""
             new.focus()
         else:

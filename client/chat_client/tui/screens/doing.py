@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from chat_client.core.client import ChatClient
 from chat_client.core.commands import perform
 from chat_client.core.errors import ClientError, RequestError
+from chat_client.core.language import tr
 from chat_client.core.parsing import parse_line
 from chat_client.core.results import Listing, Opened, PasswordWanted, Quit, Result, Told
 from chat_client.core.state import Gap, Message
@@ -50,10 +51,10 @@ class Doing:
             self._screen.tell(str(error), is_error=True)
         except (OSError, sqlite3.Error) as error:
             _log.exception("something failed")
-            self._screen.tell(f"this failed: {error}: try again", is_error=True)
+            self._screen.tell(tr("this failed: {error}: try again").format(error=error), is_error=True)
         except Exception:  # noqa: BLE001 - safety net: whatever it is, it is told, and the program goes on
             _log.exception("something failed that should not")
-            self._screen.tell("this failed, and should not: try again; the log tells more", is_error=True)
+            self._screen.tell(tr("this failed, and should not: try again; the log tells more"), is_error=True)
 
     # ---- Writing ----------------------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Doing:
             try:
                 recipients = await self._client.receipts(conversation, message.message_id)
             except RequestError as error:
-                note = f"how far it got now cannot be asked: {error}"
+                note = tr("how far it got now cannot be asked: {error}").format(error=error)
         await self.show(about_message(entry, message, recipients, note))
 
     async def show(self, result: Result) -> None:
@@ -119,7 +120,7 @@ class Doing:
         passwords = await self._screen.app.push_screen_wait(PasswordScreen())
         if passwords is not None:
             await self._client.set_password(*passwords)
-            self._screen.tell("the password is changed")
+            self._screen.tell(tr("the password is changed"))
 
     # ---- Going somewhere --------------------------------------------------------------------------------------------
 
@@ -133,11 +134,13 @@ class Doing:
                         if name in state.conversations:
                             break
             except TimeoutError:
-                raise RequestError("timeout", f"{name} did not appear: try /open {name}") from None
+                raise RequestError("timeout", tr("{name} did not appear: try /open {name}").format(name=name)) from None
         self._screen.open(name)
         if opened.seq:
             if not await self._client.load_around(name, opened.seq):
-                raise RequestError("not_found", f"message {opened.seq} of {name} cannot be loaded")
+                raise RequestError(
+                    "not_found", tr("message {number} of {name} cannot be loaded").format(number=opened.seq, name=name)
+                )
             self._screen.go_to(name, opened.seq)
 
     # ---- Loading ----------------------------------------------------------------------------------------------------
@@ -155,7 +158,7 @@ class Doing:
         except RequestError as error:
             self._rest(conversation)
             if error.code not in ("offline", "connection_lost", "timeout"):
-                self._screen.tell(f"older messages cannot be loaded: {error}", is_error=True)
+                self._screen.tell(tr("older messages cannot be loaded: {error}").format(error=error), is_error=True)
         except Exception:
             self._rest(conversation)
             raise

@@ -15,6 +15,7 @@ from chat_client.core.accounts import Account, Credentials
 from chat_client.core.addresses import ServerLink
 from chat_client.core.errors import ConfigError
 from chat_client.core.handshake import ServerInfo
+from chat_client.core.language import mark, tr
 from chat_client.core.text import printable
 from chat_client.tui.start import link_of
 from chat_protocol.limits import MIN_PASSWORD_CHARS
@@ -30,11 +31,11 @@ def strength(password: str) -> str:
     if not password:
         return ""
     if len(password) < MIN_PASSWORD_CHARS:
-        return f"too short: {MIN_PASSWORD_CHARS} characters or more"
+        return tr("too short: {least} characters or more").format(least=MIN_PASSWORD_CHARS)
     kinds = sum(any(kind(sign) for sign in password) for kind in _KINDS)
     if len(set(password)) < 5 or len(password) + 2 * kinds < 14:
-        return "weak"
-    return "strong" if len(password) + 3 * kinds >= 22 else "fair"
+        return tr("weak")
+    return tr("strong") if len(password) + 3 * kinds >= 22 else tr("fair")
 
 
 class Choice(RadioButton):
@@ -58,9 +59,9 @@ class Form(Screen[None]):
     """Lines to fill in, a place for what is wrong, and a button."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "app.focus_next", "Next", show=False, id="first-next"),
-        Binding("up", "app.focus_previous", "Back", show=False, id="first-back"),
-        Binding("escape", "leave", "Back", show=False, id="first-leave"),
+        Binding("down", "app.focus_next", mark("Next"), show=False, id="first-next"),
+        Binding("up", "app.focus_previous", mark("Back"), show=False, id="first-back"),
+        Binding("escape", "leave", mark("Back"), show=False, id="first-leave"),
     ]
     is_first = False
 
@@ -113,16 +114,21 @@ class WelcomeScreen(Form):
     def compose(self) -> ComposeResult:
         """Build the form."""
         address = "" if self._link is None else str(self._link)
-        title = "Welcome" if self.is_first else "One more server"
+        step = tr("{step} of {steps}").format(step=1, steps=3)
+        title = tr("Welcome") if self.is_first else tr("One more server")
         with VerticalScroll(id="first-run", can_focus=False):
-            yield Static(Content(f"{title}  1 of 3"), classes="dialog-title", markup=False)
-            yield Static(Content("Server, or an invite link"), classes="label", markup=False)
+            yield Static(
+                Content(f"{title}  {step}"),
+                classes="dialog-title",
+                markup=False,
+            )
+            yield Static(Content(tr("Server, or an invite link")), classes="label", markup=False)
             yield Input(address, placeholder="host:port, or chat://...", id="address", select_on_focus=False)
-            hint = "chat-server prints its address when it starts; on this machine it is 127.0.0.1:7007."
+            hint = tr("chat-server prints its address when it starts; on this machine it is 127.0.0.1:7007.")
             yield Static(Content(hint), classes="label", markup=False)
             yield Static(Content(""), id="first-error", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Connect", id="go", variant="primary")
+                yield Button(Content(tr("Connect")), id="go", variant="primary")
 
     def on_mount(self) -> None:
         """Stand on the line; what is known already is not asked."""
@@ -137,14 +143,14 @@ class WelcomeScreen(Form):
         if self.is_busy:
             return
         if not address.value.strip():
-            self.wrong(address, "type the server's address: chat-server prints it when it starts")
+            self.wrong(address, tr("type the server's address: chat-server prints it when it starts"))
             return
         try:
             link = link_of(address.value, insecure=self._insecure)
         except ConfigError as error:
             self.wrong(address, str(error))
             return
-        self.tell(f"connecting to {link.address.key}", is_busy=True)
+        self.tell(tr("connecting to {address}").format(address=link.address.key), is_busy=True)
         self.post_message(self.Entered(self, link, self._user))
 
 
@@ -171,23 +177,32 @@ class AccountScreen(Form):
     def compose(self) -> ComposeResult:
         """Build the form."""
         where = str(self._found.name) or self._link.address.key
+        step = tr("{step} of {steps}").format(step=3, steps=3)
         with VerticalScroll(id="first-run", can_focus=False):
-            yield Static(Content(printable(f"Account on {where}  3 of 3")), classes="dialog-title", markup=False)
+            yield Static(
+                Content(printable(f"{tr('Account on {where}').format(where=where)}  {step}")),
+                classes="dialog-title",
+                markup=False,
+            )
             with RadioSet(id="mode", compact=True) as modes:
                 modes.display = self._may_register
-                yield Choice("Register a new account", value=self._registers, id="register")
-                yield Choice("Log in", value=not self._registers, id="log-in")
-            yield Static(Content("User name"), classes="label", markup=False)
+                yield Choice(Content(tr("Register a new account")), value=self._registers, id="register")
+                yield Choice(Content(tr("Log in")), value=not self._registers, id="log-in")
+            yield Static(Content(tr("User name")), classes="label", markup=False)
             yield Input(self._user, placeholder="ada", id="user", select_on_focus=False)
-            yield Static(Content("Password"), classes="label", markup=False)
-            yield Input(placeholder=f"{MIN_PASSWORD_CHARS} characters or more", password=True, id="password")
+            yield Static(Content(tr("Password")), classes="label", markup=False)
+            yield Input(
+                placeholder=tr("{least} characters or more").format(least=MIN_PASSWORD_CHARS),
+                password=True,
+                id="password",
+            )
             yield Static(Content(""), id="strength", classes="label", markup=False)
-            invite = Input(self._link.invite, placeholder="invite code, from the admin", id="invite")
+            invite = Input(self._link.invite, placeholder=tr("invite code, from the admin"), id="invite")
             invite.display = self._may_register and self._found.registration == "invite" and not self._link.invite
             yield invite
             yield Static(Content(printable(self.first_error)), id="first-error", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Go", id="go", variant="primary")
+                yield Button(Content(tr("Go")), id="go", variant="primary")
 
     def on_mount(self) -> None:
         """Stand on the first line that is empty."""
@@ -224,17 +239,17 @@ class AccountScreen(Form):
         try:
             name = user_name(user.value.strip().removeprefix("@"))
         except ValueError as error:
-            self.wrong(user, f"this is no user name: {error}")
+            self.wrong(user, tr("this is no user name: {error}").format(error=error))
             return
         if len(password.value) < MIN_PASSWORD_CHARS and self._is_new:
-            self.wrong(password, f"a password has {MIN_PASSWORD_CHARS} characters or more")
+            self.wrong(password, tr("a password has {least} characters or more").format(least=MIN_PASSWORD_CHARS))
             return
         if not password.value:
-            self.wrong(password, "type your password")
+            self.wrong(password, tr("type your password"))
             return
         if self._is_new and invite.display and not invite.value.strip():
-            self.wrong(invite, "this server asks for an invite code: the admin makes one with /invite-link")
+            self.wrong(invite, tr("this server asks for an invite code: the admin makes one with /invite-link"))
             return
-        self.tell("registering" if self._is_new else "logging in", is_busy=True)
+        self.tell(tr("registering") if self._is_new else tr("logging in"), is_busy=True)
         credentials = Credentials(password.value, register=self._is_new, invite=invite.value.strip())
         self.post_message(self.Filled(Account(self._link.address, name), credentials))

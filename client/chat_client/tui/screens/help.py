@@ -1,6 +1,6 @@
 """What can be typed and pressed, from the tables themselves: the live bindings and the table of commands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical
 
 from chat_client.core.commands import COMMANDS
+from chat_client.core.language import mark, tr
 from chat_client.tui.drawing import Row
 from chat_client.tui.keys import CHAT_BINDINGS, MESSAGE_BINDINGS
 from chat_client.tui.looks import Looks
@@ -33,21 +34,22 @@ def help_rows(
                 known.append(shown)
     table = [binding.description for binding in CHAT_BINDINGS if isinstance(binding, Binding)]
     order = sorted(keys, key=lambda description: table.index(description) if description in table else len(table))
-    pairs = [(" or ".join(keys[description]), description) for description in order]
+    pairs = [(tr(" or ").join(keys[description]), tr(description)) for description in order]
     chosen = [
-        (_shown_keys(app, binding, app_keys), binding.description)
+        (_shown_keys(app, binding, app_keys), tr(binding.description))
         for binding in MESSAGE_BINDINGS
         if isinstance(binding, Binding)
     ]
     width = max((cell_len(shown) for shown, _ in (*pairs, *chosen)), default=0)
-    rows = [Row(left=((" Keys", "title"),)), *_pair_rows(pairs, width)]
-    rows += [Row(), Row(left=((" While a message is chosen (ctrl+s, then up and down)", "title"),))]
+    rows = [Row(left=((f" {tr('Keys')}", "title"),)), *_pair_rows(pairs, width)]
+    rows += [Row(), Row(left=((f" {tr('While a message is chosen (ctrl+s, then up and down)')}", "title"),))]
     rows += _pair_rows(chosen, width)
     commands = [entry for entry in COMMANDS.values() if is_admin or not entry.admin]
     width = min(max(cell_len(entry.usage) for entry in commands), 44)
-    rows += [Row(), Row(left=((" Commands", "title"),))]
+    rows += [Row(), Row(left=((f" {tr('Commands')}", "title"),))]
     for entry in commands:
-        also = f" (also {', '.join(f'/{alias}' for alias in entry.aliases)})" if entry.aliases else ""
+        names = ", ".join(f"/{alias}" for alias in entry.aliases)
+        also = f" {tr('(also {names})').format(names=names)}" if names else ""
         gap = " " * max(width - cell_len(entry.usage), 0)
         rows.append(
             Row(f"/{entry.name}", ((f" {entry.usage}{gap}  ", "strong"), (entry.summary, "text"), (also, "dim")))
@@ -55,7 +57,7 @@ def help_rows(
     return rows
 
 
-def _pair_rows(pairs: list[tuple[str, str]], width: int) -> list[Row]:
+def _pair_rows(pairs: Sequence[tuple[str, str]], width: int) -> list[Row]:
     return [
         Row(f"key {shown}", ((f" {shown}{' ' * (width - cell_len(shown))}  ", "strong"), (description, "text")))
         for shown, description in pairs
@@ -65,13 +67,13 @@ def _pair_rows(pairs: list[tuple[str, str]], width: int) -> list[Row]:
 def _shown_keys(app: App[object], binding: Binding, keys: Mapping[str, str]) -> str:
     """Return the keys of a binding of a place where the focus is not, the user's own if there are any."""
     named = keys.get(binding.id or "", binding.key)
-    return " or ".join(app.get_key_display(replace(binding, key=key.strip())) for key in named.split(","))
+    return tr(" or ").join(app.get_key_display(replace(binding, key=key.strip())) for key in named.split(","))
 
 
 class HelpScreen(Dialog[None]):
     """Keys and commands."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "close", "Close", id="help-close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "close", mark("Close"), id="help-close")]
 
     def __init__(self, rows: list[Row], looks: Looks) -> None:
         super().__init__()
@@ -86,7 +88,7 @@ class HelpScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         """Fill it in."""
-        self.query_one(Bar).show(Row(left=((" Help", "title"),), right=(("esc closes ", "dim"),)))
+        self.query_one(Bar).show(Row(left=((f" {tr('Help')}", "title"),), right=((f"{tr('esc closes')} ", "dim"),)))
         self.query_one(RowList).set_rows(self._rows)
         self.query_one(RowList).focus()
 

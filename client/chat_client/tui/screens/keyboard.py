@@ -10,9 +10,10 @@ from textual import events, on
 from textual.app import SuspendNotSupported
 from textual.message import Message as Event
 
+from chat_client.core.language import tr, tr_n
 from chat_client.core.results import Listing, Opened, Row
 from chat_client.core.state import Message
-from chat_client.core.text import Safe, safe_line
+from chat_client.core.text import safe_line
 from chat_client.tui.catch_up import catch_up
 from chat_client.tui.editor import edit_text, editor_command
 from chat_client.tui.inline import find_links, host_of
@@ -60,7 +61,7 @@ class ChatKeys(ChatParts):
             if elsewhere:
                 self.post_message(self.ServerWanted(max(elsewhere, key=lambda mark: mark.mentions).key))
                 return
-            self.app.notify("nothing is unread", markup=False, timeout=2)
+            self.app.notify(tr("nothing is unread"), markup=False, timeout=2)
             return
         named = [entry for entry in loud if entry.mentions]
         self.visit(min(named or loud, key=lambda entry: entry.last_timestamp_ms).name)
@@ -145,8 +146,11 @@ class ChatKeys(ChatParts):
         """Go to the message before or behind this place that names the user."""
         found = self.transcript.find_mention(step)
         if found is None:
-            where = "above" if step < 0 else "below"
-            self.app.notify(f"nobody named you {where}, as far as is loaded", markup=False, timeout=2)
+            above, below = (
+                tr("nobody named you above, as far as is loaded"),
+                tr("nobody named you below, as far as is loaded"),
+            )
+            self.app.notify(above if step < 0 else below, markup=False, timeout=2)
         else:
             self.transcript.to_seq(found)
 
@@ -182,7 +186,7 @@ class ChatKeys(ChatParts):
                 self.doing.start(self.doing.about(name, message))
             case "copy":
                 self.app.copy_to_clipboard(message.content)
-                self.app.notify(f"copied {len(message.content)} characters", markup=False, timeout=2)
+                self.app.notify(_copied(message.content), markup=False, timeout=2)
             case "open":
                 for url in find_links(message.content)[:1]:
                     self.open_link(url)
@@ -191,9 +195,9 @@ class ChatKeys(ChatParts):
 
     def _write_about(self, kind: str, message: Message) -> None:
         if message.deleted or not message.seq:
-            self.app.notify("that is not possible with this message", markup=False, severity="warning")
+            self.app.notify(tr("that is not possible with this message"), markup=False, severity="warning")
         elif kind == "edit" and not message.mine:
-            self.app.notify("only your own messages can be edited", markup=False, severity="warning")
+            self.app.notify(tr("only your own messages can be edited"), markup=False, severity="warning")
         else:
             self.transcript.choose_none()
             self.begin_about(kind, message)
@@ -201,7 +205,7 @@ class ChatKeys(ChatParts):
     def action_edit_last(self) -> None:
         """Edit the newest message of the user's own in this conversation."""
         if not self.edit_last():
-            self.app.notify("there is no message of yours to edit", markup=False, timeout=2)
+            self.app.notify(tr("there is no message of yours to edit"), markup=False, timeout=2)
 
     def edit_last(self) -> bool:
         """Begin to edit the newest message of one's own; return whether there is one."""
@@ -214,7 +218,7 @@ class ChatKeys(ChatParts):
 
     def _react_to(self, message: Message) -> None:
         if not message.seq:
-            self.app.notify("this message is not sent yet", markup=False, severity="warning")
+            self.app.notify(tr("this message is not sent yet"), markup=False, severity="warning")
         else:
             self.composer.set_text(f"/react ^{message.seq} :")
             self.composer.focus()
@@ -230,7 +234,7 @@ class ChatKeys(ChatParts):
 
     async def _delete(self, name: str, message: Message) -> None:
         text = " ".join(message.content.split())[:200]
-        question = Question("Delete this message for everybody?", text, "Delete", careful=True)
+        question = Question(tr("Delete this message for everybody?"), text, tr("Delete"), careful=True)
         if await self.app.push_screen_wait(question):
             await self.doing.delete(name, message)
 
@@ -241,34 +245,41 @@ class ChatKeys(ChatParts):
             if yes:
                 webbrowser.open(url)
 
-        self.lay_over(Question("Open this address?", f"{url}\n\nIt leads to {host_of(url)}", "Open"), answered)
+        self.lay_over(
+            Question(
+                tr("Open this address?"),
+                f"{url}\n\n{tr('It leads to {host}').format(host=host_of(url))}",
+                tr("Open"),
+            ),
+            answered,
+        )
 
     def action_links(self) -> None:
         """List the links on the screen, the newest first."""
         urls = [url for message in reversed(self.transcript.visible_messages()) for url in find_links(message.content)]
         rows = tuple(Row((safe_line(url),), url) for url in dict.fromkeys(urls))
         if not rows:
-            self.app.notify("there is no link on the screen", markup=False, timeout=2)
+            self.app.notify(tr("there is no link on the screen"), markup=False, timeout=2)
             return
 
         def chosen(opened: Opened | None) -> None:
             if opened is not None:
                 self.open_link(opened.conversation)
 
-        listing = Listing(Safe("Links on the screen"), (Safe("address"),), rows)
+        listing = Listing(tr("Links on the screen"), (tr("address"),), rows)
         self.lay_over(ListingScreen(listing, self.looks), chosen)
 
     def action_editor(self) -> None:
         """Write in the user's editor. Everything else waits meanwhile: the terminal belongs to the editor."""
         command = editor_command(os.environ)
         if not command:
-            self.app.notify("set EDITOR to the command of your editor first", severity="warning", markup=False)
+            self.app.notify(tr("set EDITOR to the command of your editor first"), severity="warning", markup=False)
             return
         try:
             with self.app.suspend():
                 text = edit_text(command, self.composer.text, self.client.profile.directory)
         except (OSError, subprocess.CalledProcessError, UnicodeDecodeError, SuspendNotSupported) as error:
-            self.app.notify(f"the editor did not work: {error}", severity="error", markup=False)
+            self.app.notify(tr("the editor did not work: {error}").format(error=error), severity="error", markup=False)
             return
         self.composer.set_text(text)
         self.composer.focus()
@@ -308,7 +319,7 @@ class ChatKeys(ChatParts):
         selected = self.get_selected_text()
         if selected:
             self.app.copy_to_clipboard(selected)
-            self.app.notify(f"copied {len(selected)} characters", markup=False, timeout=2)
+            self.app.notify(_copied(selected), markup=False, timeout=2)
             self.clear_selection()
             return
         if self.composer.text or self.about is not None:
@@ -321,7 +332,7 @@ class ChatKeys(ChatParts):
             self.app.exit()
             return
         self._interrupted_at = now
-        self.app.notify("press ctrl+c again to quit", markup=False, timeout=TWICE_S)
+        self.app.notify(tr("press ctrl+c again to quit"), markup=False, timeout=TWICE_S)
 
     def action_back(self) -> None:
         """Go one step back: offers, the message that is answered or edited, the choice, the way up, the focus."""
@@ -342,12 +353,12 @@ class ChatKeys(ChatParts):
             if yes:
                 self.composer.insert(fits)
 
-        text = f"{lines:,} lines, {size:,} characters"
+        text = f"{tr_n('{count:,} line', '{count:,} lines', lines)}{tr(', ')}{_characters(event.text)}"
         if len(fits) == size:
-            question = Question("Paste all of this?", text, "Paste")
+            question = Question(tr("Paste all of this?"), text, tr("Paste"))
         else:
-            text += f"; a message holds {MAX_CONTENT_CHARS:,}, the rest would be left out"
-            question = Question("Paste the beginning of this?", text, "Paste the beginning", careful=True)
+            text += tr("; a message holds {most:,}, the rest would be left out").format(most=MAX_CONTENT_CHARS)
+            question = Question(tr("Paste the beginning of this?"), text, tr("Paste the beginning"), careful=True)
         self.lay_over(question, answered)
 
     def on_key(self, event: events.Key) -> None:
@@ -358,3 +369,11 @@ class ChatKeys(ChatParts):
             event.stop()
             self.composer.focus()
             self.composer.insert(event.character)
+
+
+def _copied(text: str) -> str:
+    return tr("copied {characters}").format(characters=_characters(text))
+
+
+def _characters(text: str) -> str:
+    return tr_n("{count:,} character", "{count:,} characters", len(text))

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from chat_client.core.client import ChatClient
 from chat_client.core.config import ClientConfig
+from chat_client.core.language import tr
 from chat_client.core.state import ClientState, Message
 from chat_client.core.text import printable
 from chat_client.tui.drawing import Piece, Row, clip
@@ -148,14 +149,17 @@ class ChatParts(Screen[None]):
         title: str | None = None
         if self.about is not None:
             kind, message = self.about
-            name = "your message" if message.mine else message.sender
+            name = tr("your message") if message.mine else message.sender
             said = clip(" ".join(message.content.split()), 48, self.looks.glyphs.ellipsis)
-            title = f" {'Edit' if kind == 'edit' else 'Reply to'} {name}: {said} {self.looks.glyphs.dot} esc cancels "
+            about = tr("Edit {name}: {said}") if kind == "edit" else tr("Reply to {name}: {said}")
+            title = f" {about.format(name=name, said=said)} {self.looks.glyphs.dot} {tr('esc cancels')} "
         self.frame.border_title = Content(printable(title)) if title else None
         self.frame.set_class(title is not None, "-about")
         entry = self.client.state.conversations.get(self.client.state.current or "")
         if entry is not None:
-            self.composer.placeholder = f"Message {entry.name}" if entry.joined else "only commands here: /help"
+            self.composer.placeholder = (
+                tr("Message {name}").format(name=entry.name) if entry.joined else tr("only commands here: /help")
+            )
 
     def lay_over(self, dialog: Screen[T], then: Callable[[T | None], None] | None = None) -> None:
         """Open a dialog; ``then`` is called with what it ends with."""
@@ -174,7 +178,7 @@ class ChatParts(Screen[None]):
         for id_, text in hints:
             key = self.key(id_)
             if key:
-                pieces += [(f" {key}", "accent"), (f" {text} ", "dim")]
+                pieces += [(f" {key}", "accent"), (f" {tr(text)} ", "dim")]
         self.hints.show(Row(left=tuple(pieces)))
 
     def key(self, binding_id: str) -> str:

@@ -17,10 +17,12 @@ from textual.widgets import Input
 from chat_client.core.actions_messages import search_note
 from chat_client.core.answers import Hit
 from chat_client.core.client import ChatClient
+from chat_client.core.dates import short_day
 from chat_client.core.errors import RequestError
+from chat_client.core.language import mark, tr, tr_n
 from chat_client.core.query import Query, parse_query
 from chat_client.core.results import Opened
-from chat_client.tui.drawing import Piece, Row, clip
+from chat_client.tui.drawing import Piece, Row, clip, pad_left
 from chat_client.tui.looks import Looks
 from chat_client.tui.screens.base import Dialog
 from chat_client.tui.widgets.rows import Bar, RowList
@@ -59,7 +61,9 @@ def _column(text: str, width: int) -> str:
 def _when(timestamp_ms: int, now_ms: int) -> str:
     moment, now = time.localtime(timestamp_ms / 1000), time.localtime(now_ms / 1000)
     is_today = moment[:3] == now[:3]
-    return time.strftime("%H:%M" if is_today else "%d %b" if moment.tm_year == now.tm_year else "%Y", moment).rjust(6)
+    if moment.tm_year == now.tm_year and not is_today:
+        return pad_left(short_day(moment), 6)
+    return time.strftime("%H:%M" if is_today else "%Y", moment).rjust(6)
 
 
 def _marked(text: str, pattern: re.Pattern[str]) -> list[Piece]:
@@ -77,9 +81,9 @@ class SearchScreen(Dialog[Opened | None]):
     """A line to search for, and what was found; returns the line of the log to go to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+f", "close", "Close", id="search-close"),
-        Binding("down", "app.focus_next", "Results", show=False, id="search-down"),
-        Binding("ctrl+n", "older", "Older results", priority=True, id="search-older"),
+        Binding("escape,ctrl+f", "close", mark("Close"), id="search-close"),
+        Binding("down", "app.focus_next", mark("Results"), show=False, id="search-down"),
+        Binding("ctrl+n", "older", mark("Older results"), priority=True, id="search-older"),
     ]
 
     def __init__(self, client: ChatClient, looks: Looks, query: str = "") -> None:
@@ -93,7 +97,7 @@ class SearchScreen(Dialog[Opened | None]):
 
     def compose(self) -> ComposeResult:
         """Build the sheet."""
-        hint = "words, in:#group from:@user before:2026-11-23 after:7d has:link"
+        hint = tr("words, in:#group from:@user before:2026-11-23 after:7d has:link")
         with Vertical(classes="sheet"):
             yield Input(self._text, placeholder=hint, id="search-query")
             yield RowList(self._looks, id="search-list")
@@ -101,7 +105,9 @@ class SearchScreen(Dialog[Opened | None]):
 
     def on_mount(self) -> None:
         """Explain."""
-        self._note(f"Enter searches, then Enter on a line goes there {self._looks.glyphs.dot} esc closes")
+        self._note(
+            tr("Enter searches, then Enter on a line goes there {dot} esc closes").format(dot=self._looks.glyphs.dot)
+        )
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -121,7 +127,7 @@ class SearchScreen(Dialog[Opened | None]):
             self._go()
 
     def _go(self) -> None:
-        self._note("searching")
+        self._note(tr("searching"))
         self.run_worker(self._guarded(), exclusive=True, exit_on_error=False)
 
     async def _guarded(self) -> None:
@@ -129,10 +135,10 @@ class SearchScreen(Dialog[Opened | None]):
             await self._search()
         except (OSError, sqlite3.Error) as error:
             _log.exception("the search failed")
-            self._note(f"this failed: {error}: try again", role="error")
+            self._note(tr("this failed: {error}: try again").format(error=error), role="error")
         except Exception:  # noqa: BLE001 - safety net: a search that fails is told, and can be tried again
             _log.exception("the search failed, and should not")
-            self._note("this failed, and should not: the log tells more", role="error")
+            self._note(tr("this failed, and should not: the log tells more"), role="error")
 
     async def _search(self) -> None:
         try:
@@ -145,8 +151,8 @@ class SearchScreen(Dialog[Opened | None]):
         self._before = page.before
         results = self.query_one(RowList)
         results.set_rows(hit_rows(self._hits, self._query.words, self.size.width, time.time_ns() // 1_000_000))
-        more = "ctrl+n finds older ones" if page.before is not None else ""
-        found = f"{len(self._hits)} found" if self._hits else ""
+        more = tr("ctrl+n finds older ones") if page.before is not None else ""
+        found = tr_n("{count} found", "{count} found", len(self._hits)) if self._hits else ""
         notes = (found, search_note(page, self._query) if is_first or page.local else "", more)
         self._note(f" {self._looks.glyphs.dot} ".join(filter(None, notes)))
         if self._hits and is_first:

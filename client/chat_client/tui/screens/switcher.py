@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
+from chat_client.core.language import mark, tr
 from chat_client.core.state import ClientState, Conversation
 from chat_client.tui.drawing import Piece, Row
 from chat_client.tui.looks import Looks
@@ -38,7 +39,7 @@ def matches(state: ClientState, typed: str, looks: Looks) -> list[Row]:
         found = (user for user in state.people if bare in user and f"@{user}" not in state.conversations)
         for user in sorted(found)[: MAX_ROWS - len(rows)]:
             mark = presence_mark(state.people[user], looks.glyphs)
-            rows.append(Row(f"@{user}", ((f" {mark[0]} ", mark[1]), (user, "text")), (("new chat ", "dim"),)))
+            rows.append(Row(f"@{user}", ((f" {mark[0]} ", mark[1]), (user, "text")), ((f"{tr('new chat')} ", "dim"),)))
     return rows
 
 
@@ -74,9 +75,9 @@ class Switcher(Dialog[str | None]):
     """The quick switcher; returns what to open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+k,ctrl+g", "close", "Close", id="switcher-close"),
-        Binding("up", "step(-1)", "Up", show=False, priority=True, id="switcher-up"),
-        Binding("down", "step(1)", "Down", show=False, priority=True, id="switcher-down"),
+        Binding("escape,ctrl+k,ctrl+g", "close", mark("Close"), id="switcher-close"),
+        Binding("up", "step(-1)", mark("Up"), show=False, priority=True, id="switcher-up"),
+        Binding("down", "step(1)", mark("Down"), show=False, priority=True, id="switcher-down"),
     ]
 
     def __init__(self, state: ClientState, looks: Looks) -> None:
@@ -87,14 +88,14 @@ class Switcher(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """Build the box."""
         with Vertical(classes="dialog wide"):
-            yield Input(placeholder="Go to: part of a name", id="switcher-query")
+            yield Input(placeholder=tr("Go to: part of a name"), id="switcher-query")
             yield RowList(self._looks, id="switcher-list", can_focus=False)
             yield Bar(self._looks, id="switcher-hint")
 
     def on_mount(self) -> None:
         """Show everything."""
         self.query_one("#switcher-hint", Bar).show(
-            Row(left=((f" Enter opens {self._looks.glyphs.dot} esc closes", "dim"),))
+            Row(left=((f" {tr('Enter opens {dot} esc closes').format(dot=self._looks.glyphs.dot)}", "dim"),))
         )
         self._filter("")
 
@@ -113,7 +114,7 @@ class Switcher(Dialog[str | None]):
     def _filter(self, typed: str) -> None:
         rows = matches(self._state, typed, self._looks)
         rooms = self.query_one(RowList)
-        rooms.set_rows(rows or [Row(left=((" nothing fits", "dim"),))])
+        rooms.set_rows(rows or [Row(left=((f" {tr('nothing fits')}", "dim"),))])
         rooms.to_first()
 
     def action_step(self, step: int) -> None:

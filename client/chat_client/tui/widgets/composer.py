@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from chat_client.core.language import mark
 from chat_client.core.text import sendable
 
 __all__ = ["Composer"]
@@ -34,12 +35,12 @@ class Composer(TextArea):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+j,shift+enter", "newline", "New line", show=False, id="composer-newline"),
-        Binding("enter", "send", "Send", show=False, priority=True, id="composer-send"),
-        Binding("tab", "complete", "Complete", show=False, priority=True, id="composer-complete"),
-        Binding("up", "up", "History", show=False, id="composer-up"),
-        Binding("down", "down", "History", show=False, id="composer-down"),
-        Binding("ctrl+underscore", "undo", "Undo", show=False, id="composer-undo"),
+        Binding("ctrl+j,shift+enter", "newline", mark("New line"), show=False, id="composer-newline"),
+        Binding("enter", "send", mark("Send"), show=False, priority=True, id="composer-send"),
+        Binding("tab", "complete", mark("Complete"), show=False, priority=True, id="composer-complete"),
+        Binding("up", "up", mark("History"), show=False, id="composer-up"),
+        Binding("down", "down", mark("History"), show=False, id="composer-down"),
+        Binding("ctrl+underscore", "undo", mark("Undo"), show=False, id="composer-undo"),
     ]
 
     class Sent(Message):

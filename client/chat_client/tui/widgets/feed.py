@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
+from chat_client.core.dates import long_day
+from chat_client.core.language import tr
 from chat_client.core.state import ClientState, Conversation, Gap, Line, Message, Splice, SystemLine, Timeline
 from chat_client.core.timeline import EMPTY_TIMELINE
 from chat_client.tui.looks import Looks
@@ -200,9 +202,7 @@ class Feed:
         if conversation is not None and entry.seq and entry.seq == conversation.new_from:
             new = max(conversation.new_count, 1)
         is_broken = is_new_day or bool(new) or isinstance(self.entries[index - 1], Gap)
-        shown_day = f"{there.tm_mday:2d} {time.strftime('%B %Y', there)}" if is_new_day else ""
-        if shown_day:
-            shown_day = f"{time.strftime('%A', there)} {shown_day.strip()}"
+        shown_day = long_day(there) if is_new_day else ""
         clock = time.strftime(self.time_format, there)
         if isinstance(entry, SystemLine):
             return self._around_system(index, entry, is_broken, shown_day, new, clock, notes)
@@ -289,9 +289,9 @@ class Feed:
             return None
         target = self._timeline.by_id(message.reply_to)
         if not isinstance(target, Message):
-            return "", "an older message"
-        text = "message deleted" if target.deleted else one_line(target.content, QUOTE_WIDTH)
-        return ("you" if target.mine else target.sender), text
+            return "", tr("an older message")
+        text = tr("message deleted") if target.deleted else one_line(target.content, QUOTE_WIDTH)
+        return (tr("you") if target.mine else target.sender), text
 
 
 def _day(there: time.struct_time) -> Day:
@@ -310,15 +310,17 @@ def _goes_on(before: Message | SystemLine, message: Message) -> bool:
 
 def _head(conversation: Conversation) -> Head:
     if conversation.loading_older:
-        return Head("loading older messages")
+        return Head(tr("loading older messages"))
     if conversation.has_older:
-        return Head("older messages above: PgUp loads them")
+        return Head(tr("older messages above: PgUp loads them"))
     match conversation.kind:
         case "group":
-            return Head(f"This is the beginning of {conversation.name}.", is_start=True)
+            return Head(tr("This is the beginning of {name}.").format(name=conversation.name), is_start=True)
         case "private":
-            return Head(f"This is the beginning of your chat with {conversation.name}.", is_start=True)
+            return Head(
+                tr("This is the beginning of your chat with {name}.").format(name=conversation.name), is_start=True
+            )
         case "announcements":
-            return Head("Announcements to everybody on this server.", is_start=True)
+            return Head(tr("Announcements to everybody on this server."), is_start=True)
         case "notifications":
-            return Head("What the server and its bots have to tell you.", is_start=True)
+            return Head(tr("What the server and its bots have to tell you."), is_start=True)

@@ -12,7 +12,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import Gap, Message, SystemLine
+from chat_client.core.terms import action_sentence
 from chat_client.core.text import printable
 from chat_client.tui.compat import divide_line
 from chat_client.tui.drawing import Piece, Row, clip, draw, pad_left
@@ -128,7 +130,7 @@ def lay_out(entry: Message | SystemLine | Gap | Head, around: Surroundings, colu
     if around.day:
         rows.line(Row(centre=((around.day, "dim"),)))
     if around.new:
-        rows.line(Row(centre=((f"{around.new} new", "new"),)))
+        rows.line(Row(centre=((tr_n("{count} new", "{count} new", around.new), "new"),)))
     rows.begin()
     match entry:
         case Head():
@@ -152,17 +154,17 @@ def _dotted(text: str, looks: Looks) -> Row:
 
 def _gap_text(gap: Gap) -> str:
     if gap.loading:
-        return "loading"
-    count = f"up to {gap.count}" if gap.count > 1 else "1"
+        return tr("loading")
+    count = tr("up to {count}").format(count=gap.count) if gap.count > 1 else "1"
     match gap.reason:
         case "limit":
-            return f"{count} more here, not loaded yet: Enter or a click loads them"
+            return tr("{count} more here, not loaded yet: Enter or a click loads them").format(count=count)
         case "not_visible":
-            return f"{count} from before you joined or after you left"
+            return tr("{count} from before you joined or after you left").format(count=count)
         case "retention":
-            return f"{count} that the server does not keep any more"
+            return tr("{count} that the server does not keep any more").format(count=count)
         case _:
-            return f"{count} not available"
+            return tr("{count} not available").format(count=count)
 
 
 _SIGNS: Final = {"joined": "came", "left": "went", "kicked": "went"}
@@ -171,16 +173,24 @@ _SIGNS: Final = {"joined": "came", "left": "went", "kicked": "went"}
 def _system(rows: "_Rows", line: SystemLine, around: Surroundings) -> None:
     glyphs = rows.looks.glyphs
     if around.fold:
-        text = ", ".join(f"{count} {action}" for action, count in around.fold)
+        text = tr(", ").join(_folded(action, count) for action, count in around.fold)
         rows.event(glyphs.both, text, around)
         return
     sign = getattr(glyphs, _SIGNS.get(line.action, "dot"))
-    rows.event(sign, line.content or f"{line.subject} {line.action}", around)
+    rows.event(sign, action_sentence(line.action, line.subject, line.content), around)
+
+
+def _folded(action: str, count: int) -> str:
+    came, went = tr_n("{count} joined", "{count} joined", count), tr_n("{count} left", "{count} left", count)
+    return (came if action == "joined" else went).format(count=count)
 
 
 def _message(rows: "_Rows", message: Message, around: Surroundings) -> None:
     glyphs = rows.looks.glyphs
-    name, role = ("you" if message.mine and message.sender == around.me else message.sender), f"nick:{message.sender}"
+    name, role = (
+        (tr("you") if message.mine and message.sender == around.me else message.sender),
+        f"nick:{message.sender}",
+    )
     if message.mine:
         role = "me"
     elif message.kind == "notification" and message.topic:
@@ -192,10 +202,12 @@ def _message(rows: "_Rows", message: Message, around: Surroundings) -> None:
         said = f"{who}: {text}" if who else text
         rows.beside(((f"{glyphs.quote} {said}", "dim"),))
     if message.deleted:
-        rows.text("message deleted", (), "italic", around, is_body=False)
+        rows.text(tr("message deleted"), (), "italic", around, is_body=False)
     else:
         spans = tuple(find_spans(message.content[:MAX_CHARS], around.me, message.mentions))
-        rows.text(message.content, spans, "text", around, " (edited)" if message.edited_at_ms is not None else "")
+        rows.text(
+            message.content, spans, "text", around, f" {tr('(edited)')}" if message.edited_at_ms is not None else ""
+        )
     if message.about:
         rows.beside(((f"{glyphs.came} {message.about}", "dim"),))
     if message.reactions:
@@ -206,10 +218,11 @@ def _message(rows: "_Rows", message: Message, around: Surroundings) -> None:
             pieces += [(f"[{text}]" if own else text, "accent" if own else "dim"), ("  ", "dim")]
         rows.beside(tuple(pieces))
     if message.status == "failed":
-        reason = message.reason or "the server refused it"
-        rows.beside(((f"{glyphs.failed} not sent: {reason} {glyphs.dot} /retry or /discard", "error"),))
+        reason = message.reason or tr("the server refused it")
+        not_sent = tr("not sent: {reason}").format(reason=reason)
+        rows.beside(((f"{glyphs.failed} {not_sent} {glyphs.dot} {tr('/retry or /discard')}", "error"),))
     elif message.status == "pending" and message.reason:
-        rows.beside(((f"{glyphs.pending} waits: {message.reason}", "dim"),))
+        rows.beside(((f"{glyphs.pending} {tr('waits: {reason}').format(reason=message.reason)}", "dim"),))
 
 
 def _mark(message: Message, around: Surroundings, looks: Looks) -> Piece:
@@ -329,7 +342,13 @@ class _Rows:
             self._put(Strip([*self._take_gutter(), *segments]), body)
         if end < len(safe):
             self._is_clipped = True
-            more = f"{self.looks.glyphs.more} {len(safe) - end:,} more characters: Enter or a click shows them"
+            left = len(safe) - end
+            told = tr_n(
+                "{count:,} more character: Enter or a click shows it",
+                "{count:,} more characters: Enter or a click shows them",
+                left,
+            )
+            more = f"{self.looks.glyphs.more} {told}"
             self.beside(((more, "accent"),))
 
     def done(self) -> Laid:

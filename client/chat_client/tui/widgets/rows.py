@@ -14,6 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from chat_client.core.language import mark
 from chat_client.tui.drawing import Row, draw
 from chat_client.tui.looks import Looks
 
@@ -85,13 +86,13 @@ class RowList(ScrollView, can_focus=True):
     RowList { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "step(-1)", "Up", show=False, id="list-up"),
-        Binding("down", "step(1)", "Down", show=False, id="list-down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="list-page-up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="list-page-down"),
-        Binding("home", "edge(-1)", "First", show=False, id="list-first"),
-        Binding("end", "edge(1)", "Last", show=False, id="list-last"),
-        Binding("enter", "choose", "Choose", show=False, id="list-choose"),
+        Binding("up", "step(-1)", mark("Up"), show=False, id="list-up"),
+        Binding("down", "step(1)", mark("Down"), show=False, id="list-down"),
+        Binding("pageup", "page(-1)", mark("Page up"), show=False, id="list-page-up"),
+        Binding("pagedown", "page(1)", mark("Page down"), show=False, id="list-page-down"),
+        Binding("home", "edge(-1)", mark("First"), show=False, id="list-first"),
+        Binding("end", "edge(1)", mark("Last"), show=False, id="list-last"),
+        Binding("enter", "choose", mark("Choose"), show=False, id="list-choose"),
     ]
 
     class Chosen(Message):

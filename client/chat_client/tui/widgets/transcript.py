@@ -14,6 +14,7 @@ from textual.geometry import Offset, Region
 from textual.selection import Selection
 from textual.strip import Strip
 
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import Gap, Message
 from chat_client.tui.looks import Looks
 from chat_client.tui.widgets.feed import key_of
@@ -91,7 +92,8 @@ class Transcript(Reader):
         self._chip_start = -1
         if self.follows:
             return strip
-        below = f"{self.unread} new" if self.unread and not self._unread_above() else "more below"
+        new = tr_n("{count} new", "{count} new", self.unread)
+        below = new if self.unread and not self._unread_above() else tr("more below")
         glyphs = self.viewport.looks.glyphs
         chip = Segment(f" {glyphs.down} {below} {glyphs.dot} End ", self.viewport.looks.style("chip"))
         size = cell_len(chip.text)
@@ -106,7 +108,8 @@ class Transcript(Reader):
         if not above:
             return strip
         glyphs = self.viewport.looks.glyphs
-        text = f" {glyphs.up} {above} unread above {glyphs.dot} alt+a "
+        told = tr_n("{count} unread above", "{count} unread above", above)
+        text = f" {glyphs.up} {told} {glyphs.dot} alt+a "
         chip = Segment(text, self.viewport.looks.style("chip"))
         size = cell_len(chip.text)
         return strip if size >= width else Strip.join([strip.crop(0, width - size), Strip([chip])])
