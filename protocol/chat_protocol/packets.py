@@ -716,6 +716,7 @@ class AuditEntry(Struct, frozen=True):
     actor: str
     action: str
     detail: str
+    hash: str
 
 
 class Ok(Packet, frozen=True, tag="ok"):

@@ -37,8 +37,8 @@ def _make_parser() -> argparse.ArgumentParser:
         prog="chat-server",
         description="Chat for people who live in terminals: the server.",
         epilog="Every option is also a key of the TOML file and an environment variable CHAT_SERVER_<KEY>."
-        " chat-server stats, top and trace ask a running server about itself; verify, backup and restore are about its"
-        " data: chat-server stats --help.",
+        " chat-server stats, top and trace ask a running server about itself; verify, audit, backup and restore are"
+        " about its data: chat-server stats --help.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"chat-server {__version__}")

@@ -28,9 +28,10 @@ from chat_server.net.strangers import Strangers
 from chat_server.net.tls import Credentials, TlsError, open_credentials
 from chat_server.passwords import make_passwords
 from chat_server.routing.accounts import mint_invite, void_invites
+from chat_server.routing.auditing import audit
 from chat_server.routing.context import Context, Rules
 from chat_server.routing.directory import Directory
-from chat_server.store.base import SERVER, PutConversation, PutInvite
+from chat_server.store.base import SERVER, PutConversation, Write
 from chat_server.store.sqlite import open_store
 
 _log = structlog.get_logger("server")
@@ -111,11 +112,11 @@ class ChatServer:
         batch = [PutConversation(c.row()) for c in directory.conversations.values() if c.kind is Kind.ANNOUNCEMENTS]
         code = None
         self._context.now_ms = int(time.time() * 1000)
-        steps: list[PutInvite] = []
+        steps: list[Write] = []
         if self._config.registration != "open" and not directory.users:
-            steps = void_invites(self._context, SERVER)  # only the newest that was printed is good
+            steps += void_invites(self._context, SERVER)  # only the newest that was printed is good
             code, step = mint_invite(self._context, SERVER, None, 1, _FIRST_INVITE_S)
-            steps.append(step)
+            steps += [step, audit(self._context, SERVER, "create_invite", group="-", uses=1)]
         self._store.commit([*batch, *steps])
         return code
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from chat_server.routing.auditing import ACTIONS
 from tests.conftest import StartServer
 from tests.docs import spec
 from tests.support.people import People, contents, history, say
@@ -46,3 +47,11 @@ def test_backup_and_restore(start_server: StartServer, tmp_path: Path) -> None:
 def _execute(line: str, data_dir: Path, backups: Path) -> None:
     words = line.replace("/var/lib/chat-server", str(data_dir)).replace("/var/backups", str(backups)).split()
     subprocess.run(command(*words), env=environment(), check=True, capture_output=True)
+
+
+def test_every_audited_action_is_told() -> None:
+    """The table of actions is the one of the code."""
+    text = (spec.ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    section = text.partition("## The audit log")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE)
+    assert dict(rows) == ACTIONS

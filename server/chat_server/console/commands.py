@@ -101,6 +101,7 @@ COMMANDS: Final = {
     "top": ("Show the routing as it happens, until q is pressed", _add_nothing, _top),
     "trace": ("Tell the way of one message through the running server", _add_trace, _trace),
     "verify": ("Check every stored event against its checksum", keeping.add_verify, keeping.do_verify),
+    "audit": ("Print the audit log and check its chain", keeping.add_audit, keeping.do_audit),
     "backup": ("Write a backup of the store, while the server runs or not", keeping.add_file, keeping.do_backup),
     "restore": ("Make a store from a backup, in a data directory without one", keeping.add_file, keeping.do_restore),
 }

@@ -82,6 +82,8 @@ class Completion:
                 peer.session.user = 0
             elif isinstance(effect, effects.Reply) and re is None:
                 re = getattr(effect.packet, "re", None)
+            elif isinstance(effect, (effects.Report, effects.TellTrace, effects.ListSessions)):
+                re = effect.re
         message = "the server could not store this: nothing of it happened, send it again"
         answers = UNSET if re is None else re
         retry_after_ms = effects.RETRY_AFTER_MS

@@ -357,10 +357,12 @@ class Dispatcher(threading.Thread):
 
     def _go_on(self, peer: Peer, job: Job) -> None:
         """What follows a commit for the one who asked; if they went meanwhile, for the others only."""
+        waiting = peer.held
         for effect in job.commit.then:
             if not peer.is_gone or isinstance(effect, (effects.Tell, effects.Disconnect)):
                 self._perform(peer, effect)
-        if peer.held is not None and peer.inflight == 0 and not peer.is_gone:
+        # a look-up that has only now begun looks after itself
+        if waiting is not None and peer.held is waiting and peer.inflight == 0 and not peer.is_gone:
             self._look_up(peer)
 
     def _take_failed(self, jobs: list[Job], snapshot: Snapshot) -> None:

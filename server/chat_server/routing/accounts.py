@@ -12,8 +12,9 @@ from chat_protocol import names, packets
 from chat_protocol.errors import ErrorCode
 from chat_protocol.limits import PROTOCOL_VERSION
 from chat_server.routing import access, groups
+from chat_server.routing.auditing import audit
 from chat_server.routing.context import Context, secret_hash
-from chat_server.routing.directory import ADMIN, User
+from chat_server.routing.directory import ADMIN, Conversation, User
 from chat_server.routing.effects import (
     Commit,
     Compute,
@@ -158,7 +159,23 @@ def _register(context: Context, session: Session, request: packets.Register, pas
         group = None if invite.group is None else directory.conversations.get(invite.group)
         if group is not None:
             steps += groups.enter(context, group, user)
+        steps.append(_redeemed(context, user, invite, group))
+    elif user.roles:
+        steps.append(audit(context, user.id, "register", user=user.name, roles=ADMIN))
     return _open(context, session, user, request.id, request.device, steps)
+
+
+def _redeemed(context: Context, user: User, invite: InviteRow, group: Conversation | None) -> Audit:
+    maker = context.directory.users.get(invite.created_by)
+    return audit(
+        context,
+        user.id,
+        "register",
+        user=user.name,
+        invited_by="server" if maker is None else maker.name,
+        roles=",".join(user.roles) or "-",
+        group="-" if group is None else group.key,
+    )
 
 
 # ---- login ---------------------------------------------------------------------------------------------------------
@@ -287,8 +304,8 @@ def set_password(context: Context, session: Session, request: packets.SetPasswor
             return refuse(request.id, ErrorCode.NOT_AUTHENTICATED, "this device was logged out")
         context.guesses.succeed(now.name, network, context.now_ms)
         now.password_hash = new_hash
-        audit = Audit(context.now_ms, now.id, "set_password", now.name)
-        return [Commit((PutUser(now.row()), audit), (Reply(packets.Ok(re=request.id)),))]
+        line = audit(context, now.id, "set_password", user=now.name)
+        return [Commit((PutUser(now.row()), line), (Reply(packets.Ok(re=request.id)),))]
 
     return [Compute(request.id, work, then)]
 
@@ -325,6 +342,7 @@ def create_invite(context: Context, session: Session, request: packets.CreateInv
     """Make an invite: an admin to the server, a group's moderator to the server and that group."""
     user = context.directory.users[session.user]
     group_id: int | None = None
+    group_name = "-"
     if request.group is UNSET:
         if not access.is_admin(user):
             return refuse(request.id, ErrorCode.FORBIDDEN, "only an admin of the server makes invites to no group")
@@ -334,10 +352,10 @@ def create_invite(context: Context, session: Session, request: packets.CreateInv
             return refuse(request.id, group.code, group.message, field="group")
         if access.rank(group, user.id) < access.RANKS["moderator"]:
             return refuse(request.id, ErrorCode.FORBIDDEN, "only a moderator makes invites to a group", field="group")
-        group_id = group.id
+        group_id, group_name = group.id, group.key
     code, step = mint_invite(context, user.id, group_id, request.uses, request.expires_in_s)
-    audit = Audit(context.now_ms, user.id, "create_invite", f"{request.uses} uses, group {request.group or '-'}")
-    return [Commit((step, audit), (Reply(packets.Ok(re=request.id, invite=code)),))]
+    line = audit(context, user.id, "create_invite", group=group_name, uses=request.uses)
+    return [Commit((step, line), (Reply(packets.Ok(re=request.id, invite=code)),))]
 
 
 def mint_invite(context: Context, user: int, group: int | None, uses: int, expires_in_s: int) -> tuple[str, PutInvite]:
@@ -369,7 +387,9 @@ def admin_disable_user(context: Context, session: Session, request: packets.Admi
         user.disabled = request.disabled
         message = "this account is disabled: ask the admin of this server"
         out = (Disconnect(user.id, None, ErrorCode.BAD_CREDENTIALS, message),) if request.disabled else ()
-        return _administer(context, session, request.id, user, f"disabled={request.disabled}", out)
+        disabled = "yes" if request.disabled else "no"
+        line = audit(context, session.user, "admin_disable_user", user=user.name, disabled=disabled)
+        return _administered(request.id, user, line, out)
 
     return _for_user(context, request.id, request.user, change)
 
@@ -382,7 +402,9 @@ def admin_set_roles(context: Context, session: Session, request: packets.AdminSe
         if access.is_admin(user) and ADMIN not in request.roles and not any(map(access.is_admin, others)):
             return refuse(request.id, ErrorCode.FORBIDDEN, "a server needs an admin: make somebody else one first")
         user.roles = tuple(dict.fromkeys(request.roles))
-        return _administer(context, session, request.id, user, "roles=" + ",".join(user.roles))
+        roles = ",".join(user.roles) or "-"
+        line = audit(context, session.user, "admin_set_roles", user=user.name, roles=roles)
+        return _administered(request.id, user, line)
 
     return _for_user(context, request.id, request.user, change)
 
@@ -401,7 +423,7 @@ def admin_reset_password(context: Context, session: Session, request: packets.Ad
             steps: list[Step] = [PutUser(now.row())]
             for device in context.directory.devices_of(now.id):
                 steps += _revoke(context, device.id)
-            steps.append(Audit(context.now_ms, session.user, "admin_reset_password", now.name))
+            steps.append(audit(context, session.user, "admin_reset_password", user=now.name))
             message = "the password of this account was reset: log in with the new one"
             told = Reply(packets.Ok(re=request.id, password=password))
             # Told first: whoever resets their own password is among the disconnected.
@@ -419,8 +441,5 @@ def _for_user(context: Context, re: int, name: str, change: Callable[[User], lis
     return change(user)
 
 
-def _administer(
-    context: Context, session: Session, re: int, user: User, detail: str, out: tuple[Disconnect, ...] = ()
-) -> list[Effect]:
-    audit = Audit(context.now_ms, session.user, "admin", f"{user.name}: {detail}")
-    return [Commit((PutUser(user.row()), audit), (Reply(packets.Ok(re=re)), *out))]
+def _administered(re: int, user: User, line: Audit, out: tuple[Disconnect, ...] = ()) -> list[Effect]:
+    return [Commit((PutUser(user.row()), line), (Reply(packets.Ok(re=re)), *out))]

@@ -6,6 +6,7 @@ from chat_protocol import names, packets
 from chat_protocol.errors import ErrorCode
 from chat_protocol.names import Kind
 from chat_server.routing import access, events
+from chat_server.routing.auditing import audit
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Conversation, User
 from chat_server.routing.effects import Begin, Changed, Commit, Effect, End, Log, Reply, Step, refuse
@@ -103,6 +104,7 @@ def leave(context: Context, session: Session, request: packets.Leave) -> list[Ef
         heir_id = max(group.members, key=lambda each: access.rank(group, each))
         heir = context.directory.users[heir_id]
         steps += _give_role(context, group, heir, "owner", f"{heir.name} is the owner now")
+        steps.append(audit(context, user.id, "leave", group=group.key, owner=heir.name))
     return [Commit(tuple(steps), (_done(request.id, group),))]
 
 
@@ -136,6 +138,8 @@ def invite(context: Context, session: Session, request: packets.Invite) -> list[
         events.system(context, group, "invited", guest.name, f"{user.name} invited {guest.name}"),
         *events.notify(context, guest, "invited", f"{user.name} invited you to {name}", about=name),
     ]
+    if group.visibility == "private":
+        steps.append(audit(context, user.id, "invite", group=group.key, user=guest.name))
     return [Commit(tuple(steps), (_done(request.id, group),))]
 
 
@@ -155,6 +159,7 @@ def kick(context: Context, session: Session, request: packets.Kick) -> list[Effe
     steps: list[Step] = [
         *_exit(context, group, target, "kicked", f"{user.name} kicked {target.name}"),
         *events.notify(context, target, "kicked", f"{user.name} kicked you from {name}", about=name),
+        audit(context, user.id, "kick", group=group.key, user=target.name),
     ]
     return [Commit(tuple(steps), (_done(request.id, group),))]
 
@@ -180,6 +185,7 @@ def set_role(context: Context, session: Session, request: packets.SetRole) -> li
         name = names.group_conversation(group.key)
         told = f"{user.name} made you {_with_article(request.role)} of {name}"
         steps += events.notify(context, target, "role", told, about=name)
+    steps.append(audit(context, user.id, "set_role", group=group.key, user=target.name, role=request.role))
     return [Commit(tuple(steps), (_done(request.id, group),))]
 
 
@@ -221,7 +227,8 @@ def _describe(
         group.title = request.text or group.key
     content = f"{user.name} set the {what}: {request.text}" if request.text else f"{user.name} removed the {what}"
     event = events.system(context, group, what, user.name, content)
-    return [Commit((PutConversation(group.row()), event, Changed(group)), (_done(request.id, group),))]
+    line = audit(context, user.id, "set_topic" if what == "topic" else "set_title", group=group.key)
+    return [Commit((PutConversation(group.row()), event, Changed(group), line), (_done(request.id, group),))]
 
 
 def mute(context: Context, session: Session, request: packets.Mute) -> list[Effect]:

@@ -9,11 +9,12 @@ from chat_protocol.codec import encode_event
 from chat_protocol.errors import ErrorCode
 from chat_protocol.names import Kind
 from chat_server.routing import access, events
+from chat_server.routing.auditing import audit
 from chat_server.routing.context import Context
 from chat_server.routing.directory import BOT, Conversation, User
 from chat_server.routing.effects import Ask, Begin, Commit, Effect, Log, Step, refuse
 from chat_server.routing.session import Session
-from chat_server.store.base import Append, Located, PutConversation, PutMember
+from chat_server.store.base import Append, Audit, Located, PutConversation, PutMember
 
 _EDITABLE = frozenset({"group_message", "private_message", "broadcast"})
 _ERASABLE = _EDITABLE | {"notification"}
@@ -86,7 +87,8 @@ def post_broadcast(context: Context, session: Session, post: packets.PostBroadca
         timestamp=context.now_ms,
         content=post.content,
     )
-    return [Commit((_log(context, log, user, event, events.digest(post.content), post.id),))]
+    line = audit(context, user.id, "broadcast", if_appended=True, message_id=post.message_id)
+    return [Commit((_log(context, log, user, event, events.digest(post.content), post.id), line))]
 
 
 def post_notification(context: Context, session: Session, post: packets.PostNotification) -> list[Effect]:
@@ -177,7 +179,36 @@ def _change_located(
         case packets.React():
             if target.kind not in _REACTABLE:
                 return refuse(request.id, ErrorCode.FORBIDDEN, "one can only react to messages")
-    return [Commit((_change_log(context, conversation, user, request),))]
+    log = _change_log(context, conversation, user, request)
+    line = _change_line(context, conversation, user, request, target)
+    return [Commit((log,) if line is None else (log, line))]
+
+
+def _change_line(
+    context: Context,
+    conversation: Conversation,
+    user: User,
+    request: packets.Edit | packets.Delete | packets.React,
+    target: Located,
+) -> Audit | None:
+    """What the audit log tells of a change that takes a right which not everybody has."""
+    is_announcement = conversation.kind is Kind.ANNOUNCEMENTS
+    match request:
+        case packets.Edit() if is_announcement:
+            return audit(context, user.id, "edit", if_appended=True, message_id=request.target)
+        case packets.Delete() if is_announcement or (conversation.kind is Kind.GROUP and target.sender != user.id):
+            author = context.directory.users.get(target.sender)
+            return audit(
+                context,
+                user.id,
+                "delete",
+                if_appended=True,
+                group="-" if is_announcement else conversation.key,
+                user="-" if author is None else author.name,
+                message_id=request.target,
+            )
+        case _:
+            return None
 
 
 def _may_delete(conversation: Conversation, user: User, target: Located) -> bool:

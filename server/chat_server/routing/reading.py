@@ -14,6 +14,7 @@ from chat_protocol.errors import ErrorCode
 from chat_protocol.limits import MAX_INT
 from chat_protocol.names import Kind, kind_of, private_conversation
 from chat_server.routing import access
+from chat_server.routing.auditing import audit
 from chat_server.routing.context import Context
 from chat_server.routing.directory import Conversation, User
 from chat_server.routing.effects import (
@@ -192,7 +193,10 @@ def trace(context: Context, session: Session, request: packets.Trace) -> list[Ef
         found = None if target is None else context.directory.conversations.get(target.conversation)
         if target is None or found is None:
             return refuse(request.id, ErrorCode.NOT_FOUND, "there is no such message", field="target")
-        return [TellTrace(request.id, request.target, found, target, _recipients(context, found, target))]
+        told = TellTrace(request.id, request.target, found, target, _recipients(context, found, target))
+        if session.is_operator:
+            return [told]
+        return [Commit((audit(context, session.user, "trace", message_id=request.target),), (told,))]
 
     return [Ask(request.id, lambda reader: reader.locate(request.target), answer)]
 
@@ -323,6 +327,7 @@ def admin_audit(context: Context, session: Session, request: packets.AdminAudit)
                 actor=users[line.actor].name if line.actor in users else "server",
                 action=line.action,
                 detail=line.detail,
+                hash=line.hash.hex(),
             )
             for line in lines
         ]

@@ -11,6 +11,7 @@ from chat_protocol import packets
 from chat_protocol.errors import ErrorCode
 from chat_protocol.packets import ClientPacket
 from chat_server.routing import access, accounts, groups, posting, presence, reading
+from chat_server.routing.auditing import audit
 from chat_server.routing.context import Context
 from chat_server.routing.effects import (
     Commit,
@@ -24,7 +25,7 @@ from chat_server.routing.effects import (
     refuse,
 )
 from chat_server.routing.session import Session
-from chat_server.store.base import Audit, DropConversation, PutConversation
+from chat_server.store.base import DropConversation, PutConversation
 
 _ADMIN_ONLY = (
     packets.Stats,
@@ -169,7 +170,7 @@ def _decide_known(context: Context, session: Session, packet: ClientPacket) -> l
         case packets.CreateInvite():
             return accounts.create_invite(context, session, packet)
         case packets.Stats():
-            return [Report(packet.id, packet.reset)]
+            return _report(context, session, packet)
         case packets.Trace():
             return reading.trace(context, session, packet)
         case packets.AdminDisableUser():
@@ -179,11 +180,18 @@ def _decide_known(context: Context, session: Session, packet: ClientPacket) -> l
         case packets.AdminSetRoles():
             return accounts.admin_set_roles(context, session, packet)
         case packets.AdminSessions():
-            return [ListSessions(packet.id)]
+            line = audit(context, session.user, "admin_sessions")
+            return [Commit((line,), (ListSessions(packet.id),))]
         case packets.AdminDeleteGroup():
             return _delete_group(context, session, packet)
         case packets.AdminAudit():
             return reading.admin_audit(context, session, packet)
+
+
+def _report(context: Context, session: Session, request: packets.Stats) -> list[Effect]:
+    """The statistics; to set them back takes away what others wanted to see, so it is audited."""
+    report = Report(request.id, request.reset)
+    return [Commit((audit(context, session.user, "stats", reset="yes"),), (report,))] if request.reset else [report]
 
 
 def _delete_group(context: Context, session: Session, request: packets.AdminDeleteGroup) -> list[Effect]:
@@ -196,6 +204,6 @@ def _delete_group(context: Context, session: Session, request: packets.AdminDele
     steps += [
         DropConversation(group.id),
         PutConversation(grave.row()),
-        Audit(context.now_ms, session.user, "admin_delete_group", group.key),
+        audit(context, session.user, "admin_delete_group", group=group.key),
     ]
     return [Commit(tuple(steps), (Reply(packets.Ok(re=request.id)),))]

@@ -226,12 +226,16 @@ class Advance(Struct, frozen=True, gc=False):
 
 
 class Audit(Struct, frozen=True):
-    """Add one line to the audit log; ``detail`` never holds message text or a secret."""
+    """Add one line to the audit log, chained to the newest one; ``detail`` never holds message text or a secret.
+
+    With ``if_appended`` only where the write right before it is an :class:`Append` that adds an event, not a repeat.
+    """
 
     at_ms: int
     actor: int
     action: str
     detail: str
+    if_appended: bool = False
 
 
 Write = (
@@ -343,13 +347,14 @@ class Hit(Struct, frozen=True):
 
 
 class AuditLine(Struct, frozen=True):
-    """One line of the audit log."""
+    """One line of the audit log; ids count up without a hole, ``hash`` covers this line and all before it."""
 
     id: int
     at_ms: int
     actor: int
     action: str
     detail: str
+    hash: bytes
 
 
 class Snapshot(Struct, frozen=True):

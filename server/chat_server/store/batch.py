@@ -97,6 +97,7 @@ class Batch:
         self._changes: list[Any] = []
         self._mentions: list[int] = []
         self._positions = Positions()
+        self._outcomes: list[Outcome | None] = []
 
     def run(self, batch: list[Write]) -> list[Outcome | None]:
         """Apply ``batch``.
@@ -105,7 +106,7 @@ class Batch:
             sqlite3.IntegrityError: a message id is known that was not suspected, or a name is taken.
             Exception: a value cannot be stored; ``at`` tells which write it was, or a later one.
         """
-        outcomes: list[Outcome | None] = []
+        outcomes = self._outcomes
         add = outcomes.append
         append = self._append
         for at, write in enumerate(batch):
@@ -292,7 +293,8 @@ class Batch:
             self._positions.advance(write.device, write.user, write.conversation, seq, write.at_ms)
 
     def _audit(self, write: Audit) -> None:
-        rows.add_audit(self._connection, write)
+        if not write.if_appended or records.is_added(self._outcomes[-1]):
+            rows.add_audit(self._connection, write)
 
 
 _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {

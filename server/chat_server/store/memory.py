@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chat_server.store import records
+from chat_server.store import chain, records
 from chat_server.store.base import (
     AT_HEAD,
     Advance,
@@ -210,7 +210,8 @@ class _State:
             self.cursors[place] = (seq, write.at_ms)
 
     def add_audit(self, write: Audit) -> None:
-        self.audit.append(AuditLine(len(self.audit) + 1, write.at_ms, write.actor, write.action, write.detail))
+        head = chain.Head(self.audit[-1].id, self.audit[-1].hash) if self.audit else chain.EMPTY
+        self.audit.append(chain.following(head, write))
 
 
 _APPLY: Final[dict[type, Callable[[_State, Any], Outcome | None]]] = {
@@ -261,7 +262,8 @@ class MemoryStore:
                 if (reason := records.fault(write)) is not None:
                     raise BadWrite(index, reason)
                 try:
-                    outcomes.append(_APPLY[type(write)](attempt, write))
+                    is_void = isinstance(write, Audit) and write.if_appended and not records.is_added(outcomes[-1])
+                    outcomes.append(None if is_void else _APPLY[type(write)](attempt, write))
                 except ValueError as error:
                     raise BadWrite(index, str(error)) from error
             self._state = attempt

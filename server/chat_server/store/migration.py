@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Final
 
+from chat_server.store import chain
 from chat_server.store.base import StoreBroken
 
 APPLICATION_ID: Final = 0x63686174
@@ -36,6 +37,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise StoreBroken(
             f"the database has schema {version}, this version of chat-server knows up to {newest()}: use a newer one"
         )
+    connection.create_function("audit_link", 6, chain.link, deterministic=True)
     for step in range(version + 1, newest() + 1):
         _apply(connection, step)
 

@@ -124,7 +124,8 @@ class SqliteReader:
         """See :class:`chat_server.store.base.Reader`."""
         with translating():
             found = self._connection.execute(
-                "SELECT id, at_ms, actor, action, detail FROM audit WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?",
+                "SELECT id, at_ms, actor, action, detail, hash FROM audit WHERE ? IS NULL OR id < ?"
+                " ORDER BY id DESC LIMIT ?",
                 (before, before, max(0, limit)),
             ).fetchall()
         return [AuditLine(*row) for row in found]

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import msgspec
 
-from chat_server.store.base import Append, Write
+from chat_server.store.base import Append, Appended, Outcome, Write
 
 KIND_CODES: Final = {
     "group_message": 1,
@@ -122,6 +122,11 @@ def erased(stored: bytes) -> bytes:
     value.pop("mentions", None)
     value["deleted"] = True
     return _encode(value)[1:]
+
+
+def is_added(outcome: Outcome | None) -> bool:
+    """Whether an append added an event."""
+    return isinstance(outcome, Appended) and not outcome.duplicate
 
 
 def fault(write: Write) -> str | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from chat_server.store import chain
 from chat_server.store.base import (
     Audit,
     ConversationRow,
@@ -24,6 +25,7 @@ from chat_server.store.base import (
 )
 
 _LAST_ID: Final = "last_event_id"
+_AUDIT_HEAD: Final = "audit_head"
 
 
 def put_user(connection: sqlite3.Connection, row: UserRow) -> None:
@@ -154,11 +156,26 @@ def drop_invitation(connection: sqlite3.Connection, conversation: int, user: int
 
 
 def add_audit(connection: sqlite3.Connection, line: Audit) -> None:
-    """Add a line to the audit log."""
+    """Add a line to the audit log, chained to the newest one."""
+    head = audit_head(connection)
+    if head is None:
+        # Somebody took the head away: an id is left out, so that this stays to be seen for ever.
+        newest = connection.execute("SELECT coalesce(max(id), 0) FROM audit").fetchone()[0]
+        head = chain.Head(newest + 1, chain.EMPTY.hash)
+    new = chain.following(head, line)
     connection.execute(
-        "INSERT INTO audit (at_ms, actor, action, detail) VALUES (?,?,?,?)",
-        (line.at_ms, line.actor, line.action, line.detail),
+        "INSERT INTO audit (id, at_ms, actor, action, detail, hash) VALUES (?,?,?,?,?,?)",
+        (new.id, new.at_ms, new.actor, new.action, new.detail, new.hash),
     )
+    connection.execute(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_AUDIT_HEAD, str(chain.Head(new.id, new.hash)))
+    )
+
+
+def audit_head(connection: sqlite3.Connection) -> chain.Head | None:
+    """What is noted as the newest line of the audit log; None where nothing of sense is."""
+    found = connection.execute("SELECT value FROM meta WHERE key = ?", (_AUDIT_HEAD,)).fetchone()
+    return None if found is None else chain.parse(found[0])
 
 
 def rewrite_event(

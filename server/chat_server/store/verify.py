@@ -1,18 +1,25 @@
-"""Checks a stored log: every event against its checksum, every conversation for holes.
+"""Checks a stored log: every event against its checksum, every conversation for holes, the audit log against its chain.
 
 SQLite's own check finds a damaged structure, but nearly no damaged text. Read-only; the server need not be stopped.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
-from chat_server.store import records
+from chat_server.store import chain, records, rows
+from chat_server.store.base import AuditLine
 from chat_server.store.connection import open_reader, translating
 from chat_server.store.sqlite import DATABASE
+
+_CHAINED: Final = 2
+"""The schema since which the audit log is a chain."""
 
 
 class Flaw(Struct, frozen=True):
@@ -56,8 +63,41 @@ def verify(data_dir: Path) -> Iterator[Flaw]:
                 " AND p.deleted = e.deleted WHERE p.id IS NULL"
             ):
                 yield Flaw(conversation, seq, None, "the place of the event is missing or another one")
+            if connection.execute("PRAGMA user_version").fetchone()[0] >= _CHAINED:
+                for what in chain.flaws(_audit_lines(connection), rows.audit_head(connection)):
+                    yield Flaw(None, None, None, what)
     finally:
         connection.close()
+
+
+class AuditLog(Struct, frozen=True):
+    """The audit log as it stands: its lines, oldest first, who the actors are, and what is wrong with it."""
+
+    lines: list[AuditLine]
+    names: dict[int, str]
+    head: chain.Head
+    flaws: list[str]
+
+
+def read_audit(data_dir: Path, noted: chain.Head | None = None) -> AuditLog:
+    """The audit log of the store in ``data_dir``, checked; ``noted`` is a head of earlier that must still be in it.
+
+    Raises:
+        StoreError: it cannot be read, or was never opened by a version that chains it.
+    """
+    with translating(), closing(open_reader(data_dir / DATABASE)) as connection:
+        connection.execute("BEGIN")
+        lines = list(_audit_lines(connection))
+        flaws = list(chain.flaws(lines, rows.audit_head(connection), noted))
+        names = dict(connection.execute("SELECT id, name FROM user").fetchall())
+    head = chain.Head(lines[-1].id, lines[-1].hash) if lines else chain.EMPTY
+    return AuditLog(lines, names, head, flaws)
+
+
+def _audit_lines(connection: sqlite3.Connection) -> Iterator[AuditLine]:
+    for row in connection.execute("SELECT id, at_ms, actor, action, detail, hash FROM audit ORDER BY id"):
+        id_, at_ms, actor, action, detail, digest = row
+        yield AuditLine(id_, at_ms, actor, action, detail, digest if isinstance(digest, bytes) else b"")
 
 
 def _damage(row: tuple[object, ...]) -> str | None:

@@ -281,4 +281,4 @@ def test_deleting_is_audited() -> None:
     audit = world.ok("root", packets.AdminAudit(2)).audit
 
     assert isinstance(audit, list)
-    assert [(line.actor, line.action, line.detail) for line in audit] == [("root", "admin_delete_group", "crew")]
+    assert [(line.actor, line.action, line.detail) for line in audit] == [("root", "admin_delete_group", "group=crew")]
