@@ -5,17 +5,49 @@ Default deny. Where the existence of something is secret the answer is ``not_fou
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from chat_protocol.errors import ErrorCode
 from chat_protocol.limits import MAX_INT
 from chat_protocol.names import Kind, kind_of
-from chat_server.routing.directory import ADMIN, Conversation, Directory, User
+from chat_server.routing.directory import ADMIN, BOT, Conversation, Directory, User
 from chat_server.store.base import AT_HEAD, Scope
 
 RANKS: Final = {"member": 1, "moderator": 2, "owner": 3}
+_GONE, _MEMBER, _MODERATOR, _OWNER, _NOBODY = 0, 1, 2, 3, 4
+
+GroupRight = Literal["belong", "invite_to_public", "invite_to_private", "create_invite", "describe", "give_role"]
+"""What one does to a group; ``belong`` is to read, post, react, leave and change one's own."""
+RightOver = Literal["kick", "delete_message"]
+"""What one does to somebody in it."""
+ServerRight = Literal["administer", "create_invite", "broadcast", "notify"]
+"""What one does to the server."""
+
+IN_GROUP: Final[dict[GroupRight, int]] = {
+    "belong": _MEMBER,
+    "invite_to_public": _MEMBER,
+    "invite_to_private": _MODERATOR,
+    "create_invite": _MODERATOR,
+    "describe": _MODERATOR,
+    "give_role": _OWNER,
+}
+"""The lowest rank in a group that has each right."""
+
+OVER_SOMEBODY: Final[dict[RightOver, dict[int, int]]] = {
+    "kick": {_GONE: _NOBODY, _MEMBER: _MODERATOR, _MODERATOR: _OWNER, _OWNER: _OWNER},
+    "delete_message": {_GONE: _MODERATOR, _MEMBER: _MODERATOR, _MODERATOR: _OWNER, _OWNER: _NOBODY},
+}
+"""The lowest rank that has each right over somebody, by the rank of that one now."""
+
+ON_SERVER: Final[dict[ServerRight, frozenset[str]]] = {
+    "administer": frozenset({ADMIN}),
+    "create_invite": frozenset({ADMIN}),
+    "broadcast": frozenset({ADMIN}),
+    "notify": frozenset({ADMIN, BOT}),
+}
+"""The roles on the server that have each right. None of them is a right inside groups."""
 
 
 class Denied(Struct, frozen=True):
@@ -31,9 +63,24 @@ def rank(conversation: Conversation, user: int) -> int:
     return 0 if stay is None else RANKS.get(stay.role, 1)
 
 
+def may(group: Conversation, user: User, right: GroupRight) -> bool:
+    """Whether ``user`` has ``right`` in ``group``."""
+    return rank(group, user.id) >= IN_GROUP[right]
+
+
+def may_over(group: Conversation, user: User, right: RightOver, other: int) -> bool:
+    """Whether ``user`` has ``right`` over the user ``other``, who may be gone from ``group``."""
+    return rank(group, user.id) >= OVER_SOMEBODY[right][rank(group, other)]
+
+
+def may_on_server(user: User, right: ServerRight) -> bool:
+    """Whether ``user`` has ``right`` on the server."""
+    return not ON_SERVER[right].isdisjoint(user.roles)
+
+
 def is_admin(user: User) -> bool:
     """Whether ``user`` administers the server; that gives no right inside groups."""
-    return ADMIN in user.roles
+    return may_on_server(user, "administer")
 
 
 def may_know(conversation: Conversation, user: User) -> bool:
@@ -46,7 +93,7 @@ def find_group(directory: Directory, user: User, name: str) -> Conversation | De
     group = directory.group(name)
     if group is None or not may_know(group, user):
         return Denied(ErrorCode.NOT_FOUND, "there is no such group")
-    if user.id not in group.members:
+    if not may(group, user, "belong"):
         return Denied(ErrorCode.NOT_MEMBER, f"you are not a member of #{group.key}, join it first")
     return group
 

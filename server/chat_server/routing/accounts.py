@@ -344,13 +344,13 @@ def create_invite(context: Context, session: Session, request: packets.CreateInv
     group_id: int | None = None
     group_name = "-"
     if request.group is UNSET:
-        if not access.is_admin(user):
+        if not access.may_on_server(user, "create_invite"):
             return refuse(request.id, ErrorCode.FORBIDDEN, "only an admin of the server makes invites to no group")
     else:
         group = access.find_group(context.directory, user, request.group)
         if isinstance(group, access.Denied):
             return refuse(request.id, group.code, group.message, field="group")
-        if access.rank(group, user.id) < access.RANKS["moderator"]:
+        if not access.may(group, user, "create_invite"):
             return refuse(request.id, ErrorCode.FORBIDDEN, "only a moderator makes invites to a group", field="group")
         group_id, group_name = group.id, group.key
     code, step = mint_invite(context, user.id, group_id, request.uses, request.expires_in_s)

@@ -22,9 +22,6 @@ from chat_server.store.base import (
     PutMember,
 )
 
-_MODERATOR = access.RANKS["moderator"]
-_OWNER = access.RANKS["owner"]
-
 
 def create(context: Context, session: Session, request: packets.CreateGroup) -> list[Effect]:
     """Make a group with the asker as its owner."""
@@ -121,7 +118,7 @@ def invite(context: Context, session: Session, request: packets.Invite) -> list[
     group = access.find_group(context.directory, user, request.group)
     if isinstance(group, access.Denied):
         return refuse(request.id, group.code, group.message, field="group")
-    if group.visibility == "private" and access.rank(group, user.id) < _MODERATOR:
+    if not access.may(group, user, "invite_to_private" if group.visibility == "private" else "invite_to_public"):
         return refuse(request.id, ErrorCode.FORBIDDEN, "only a moderator can invite to a private group")
     guest = context.directory.user(request.user)
     if guest is None or guest.disabled:
@@ -150,8 +147,7 @@ def kick(context: Context, session: Session, request: packets.Kick) -> list[Effe
     if isinstance(found, list):
         return found
     group, target = found
-    own = access.rank(group, user.id)
-    if own < _MODERATOR or (own <= access.rank(group, target.id) and own < _OWNER):
+    if not access.may_over(group, user, "kick", target.id):
         return refuse(request.id, ErrorCode.FORBIDDEN, f"you may not kick {target.name}")
     if target.id == user.id:
         return refuse(request.id, ErrorCode.FORBIDDEN, "to go, use leave")
@@ -171,7 +167,7 @@ def set_role(context: Context, session: Session, request: packets.SetRole) -> li
     if isinstance(found, list):
         return found
     group, target = found
-    if access.rank(group, user.id) < _OWNER:
+    if not access.may(group, user, "give_role"):
         return refuse(request.id, ErrorCode.FORBIDDEN, "only an owner of the group gives roles")
     stay = group.members[target.id]
     if stay.role == request.role:
@@ -219,7 +215,7 @@ def _describe(
     group = access.find_group(context.directory, user, request.group)
     if isinstance(group, access.Denied):
         return refuse(request.id, group.code, group.message, field="group")
-    if access.rank(group, user.id) < _MODERATOR:
+    if not access.may(group, user, "describe"):
         return refuse(request.id, ErrorCode.FORBIDDEN, f"only a moderator can change the {what}")
     if what == "topic":
         group.topic = request.text

@@ -11,7 +11,7 @@ from chat_protocol.names import Kind
 from chat_server.routing import access, events
 from chat_server.routing.auditing import audit
 from chat_server.routing.context import Context
-from chat_server.routing.directory import BOT, Conversation, User
+from chat_server.routing.directory import Conversation, User
 from chat_server.routing.effects import Ask, Begin, Commit, Effect, Log, Step, refuse
 from chat_server.routing.session import Session
 from chat_server.store.base import Append, Audit, Located, PutConversation, PutMember
@@ -73,7 +73,7 @@ def _begin_private(context: Context, user: User, peer: User, post: packets.PostP
 def post_broadcast(context: Context, session: Session, post: packets.PostBroadcast) -> list[Effect]:
     """An announcement to everybody."""
     user = context.directory.users[session.user]
-    if not access.is_admin(user):
+    if not access.may_on_server(user, "broadcast"):
         return refuse(post.id, ErrorCode.FORBIDDEN, "only an admin of the server can broadcast")
     log = context.directory.announcements
     if session.refused and (refusal := _out_of_order(session, log, post.id, post.message_id)):
@@ -94,7 +94,7 @@ def post_broadcast(context: Context, session: Session, post: packets.PostBroadca
 def post_notification(context: Context, session: Session, post: packets.PostNotification) -> list[Effect]:
     """A notification to one user."""
     user = context.directory.users[session.user]
-    if not access.is_admin(user) and BOT not in user.roles:
+    if not access.may_on_server(user, "notify"):
         return refuse(post.id, ErrorCode.FORBIDDEN, "only an admin or a bot can notify")
     to = context.directory.user(post.to)
     if to is None or to.disabled:
@@ -171,7 +171,7 @@ def _change_located(
         case packets.Edit():
             if target.kind not in _EDITABLE or target.sender != user.id:
                 return refuse(request.id, ErrorCode.FORBIDDEN, "only one's own messages can be edited")
-            if conversation.kind is Kind.ANNOUNCEMENTS and not access.is_admin(user):
+            if conversation.kind is Kind.ANNOUNCEMENTS and not access.may_on_server(user, "broadcast"):
                 return refuse(request.id, ErrorCode.FORBIDDEN, "only an admin of the server speaks to everybody")
         case packets.Delete():
             if target.kind not in _ERASABLE or not _may_delete(conversation, user, target):
@@ -216,10 +216,9 @@ def _may_delete(conversation: Conversation, user: User, target: Located) -> bool
         return True
     match conversation.kind:
         case Kind.GROUP:
-            own = access.rank(conversation, user.id)
-            return own >= access.RANKS["moderator"] and own > access.rank(conversation, target.sender)
+            return access.may_over(conversation, user, "delete_message", target.sender)
         case Kind.ANNOUNCEMENTS:
-            return access.is_admin(user)
+            return access.may_on_server(user, "broadcast")
         case Kind.NOTIFICATIONS:
             return True
         case Kind.PRIVATE:

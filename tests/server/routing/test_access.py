@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from chat_protocol import packets
@@ -113,3 +115,55 @@ def test_admins() -> None:
 
     assert access.is_admin(world.who("root"))
     assert not access.is_admin(world.who("mia"))
+
+
+# ---- the matrix ----------------------------------------------------------------------------------------------------
+
+CAST = ("otto", "mia", "mo", "olga")
+"""By rank: outside, member, moderator, owner."""
+
+
+@pytest.mark.parametrize("right", get_args(access.GroupRight))
+def test_rights_in_a_group_grow_with_the_rank(right: access.GroupRight) -> None:
+    """Who ranks higher may what who ranks lower may, and outside nobody may anything (protocol.md 6)."""
+    world = crew()
+    may = [access.may(world.where("crew"), world.who(name), right) for name in CAST]
+
+    assert may == sorted(may)
+    assert (may[0], may[3]) == (False, True)
+    assert not access.may(world.where("crew"), world.who("root"), right)
+
+
+@pytest.mark.parametrize("right", get_args(access.RightOver))
+@pytest.mark.parametrize("other", CAST)
+def test_rights_over_somebody(right: access.RightOver, other: str) -> None:
+    """They grow with the rank, shrink with the other's, and nobody but an owner has one over an equal."""
+    world = crew()
+    group, target = world.where("crew"), world.who(other).id
+    may = [access.may_over(group, world.who(name), right, target) for name in CAST]
+
+    assert may == sorted(may)
+    assert not any(may[: max(2, CAST.index(other))])
+    assert not access.may_over(group, world.who("root"), right, target)
+    if other in ("mia", "mo"):
+        assert may[3]
+        assert not may[CAST.index(other)]
+
+
+def test_every_right_is_in_the_matrix() -> None:
+    """None is missing in a table, and each table knows every rank there is."""
+    assert set(access.IN_GROUP) == set(get_args(access.GroupRight))
+    assert set(access.ON_SERVER) == set(get_args(access.ServerRight))
+    assert set(access.OVER_SOMEBODY) == set(get_args(access.RightOver))
+    for needed in access.OVER_SOMEBODY.values():
+        assert set(needed) == {0, *access.RANKS.values()}
+
+
+@pytest.mark.parametrize("right", get_args(access.ServerRight))
+def test_rights_on_the_server(right: access.ServerRight) -> None:
+    """They come from roles of the server alone; a bot may notify and no more (protocol.md 5, 6)."""
+    world = crew()
+
+    assert access.may_on_server(world.who("root"), right)
+    assert access.may_on_server(world.who("bot"), right) is (right == "notify")
+    assert not access.may_on_server(world.who("olga"), right)
