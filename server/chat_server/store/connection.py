@@ -19,6 +19,7 @@ OLDEST_SQLITE: Final = (3, 38, 0)
 """The first version with JSON functions in every build."""
 
 _BUSY_S: Final = 2.0
+_TRUNCATE_MS: Final = 50
 _STATEMENTS: Final = 256
 
 Pragma = tuple[str, str, object]
@@ -111,6 +112,19 @@ def open_reader(path: Path) -> sqlite3.Connection:
             uri=True,
         )
         return _prepared(connection, path, (*_EVERY, *_READER))
+
+
+def truncated(connection: sqlite3.Connection) -> bool:
+    """Whether the log of writes could be emptied into the database; not while another connection reads for long.
+
+    Waits at most 50 ms for readers, for commits wait meanwhile.
+    """
+    connection.execute(f"PRAGMA busy_timeout={_TRUNCATE_MS}").fetchall()
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={int(_BUSY_S * 1000)}").fetchall()
+    return not busy
 
 
 def _prepared(connection: sqlite3.Connection, path: Path, pragmas: tuple[Pragma, ...]) -> sqlite3.Connection:

@@ -22,16 +22,18 @@ import msgspec
 
 from chat_server.store import records
 from chat_server.store.base import StoreBroken
-from chat_server.store.connection import NORMAL, open_writer, translated
+from chat_server.store.connection import NORMAL, open_writer, translated, truncated
 from chat_server.store.folder import touch_private
-from chat_server.store.parts import SCHEMA, Parts, offered, part_of
+from chat_server.store.parts import HAS_SECURE_DELETE, SCHEMA, Parts, offered, part_of
 from chat_server.store.text import folded, tokens
 
 INDEX: Final = "search.db"
 """The file of the index in the data directory."""
 
-_FORMAT: Final = 2
-"""Raised when tokens are made in another way; the index is then made again."""
+_FORMAT: Final = 4 + HAS_SECURE_DELETE
+"""Raised by 2 when tokens are made in another way; the index is then made again. So it is where SQLite learns to delete
+securely: tables that were made before do not, and nothing merges them any more.
+"""
 
 PURGE_AFTER_S: Final = 5.0
 """Deletions of this long are purged together, for without FTS5's secure-delete that means to merge all of a part."""
@@ -157,7 +159,7 @@ class Index:
             connection = open_writer(self.path, NORMAL)
             state = self._create(connection)
         self._indexed = state["indexed"]
-        self.must_purge = connection.execute("SELECT 1 FROM part WHERE purge").fetchone() is not None
+        self.must_purge = True  # a server that was killed may have left what it purged in the index's log of writes
         return connection
 
     def _last_id(self) -> int:
@@ -276,9 +278,8 @@ class Index:
                 return True
             self._purge_later()  # something more was deleted while that went on
             return False
-        busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            self._purge_later()
-        else:
+        if truncated(self._connection):
             self.must_purge = False
+        else:
+            self._purge_later()
         return False

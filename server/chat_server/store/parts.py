@@ -21,7 +21,8 @@ STRETCH: Final = 65_536
 SCHEMA: Final = "CREATE TABLE part (number INTEGER PRIMARY KEY, purge INTEGER NOT NULL)"
 """Which tables there are, and whether something was deleted of each that is not gone from the file yet."""
 
-_HAS_SECURE_DELETE: Final = sqlite3.sqlite_version_info >= (3, 42)
+HAS_SECURE_DELETE: Final = sqlite3.sqlite_version_info >= (3, 42)
+"""Whether FTS5 can take deleted tokens out of its segments by itself; a table has to be told when it is made."""
 
 
 def part_of(id_: int) -> int:
@@ -78,7 +79,7 @@ class Parts:
 
         Without FTS5's own secure-delete deleted tokens stay in their segments until these are merged into one.
         """
-        if _HAS_SECURE_DELETE:
+        if HAS_SECURE_DELETE:
             return False
         before = self._connection.total_changes
         # a negative number begins to merge all there is, positive ones go on with it
@@ -102,7 +103,7 @@ class Parts:
         self._connection.execute(
             f"CREATE VIRTUAL TABLE {table} USING fts5 (tokens, tokenize = 'ascii', detail = none, columnsize = 0)"
         )
-        if _HAS_SECURE_DELETE:
+        if HAS_SECURE_DELETE:
             self._connection.execute(f"INSERT INTO {table} ({table}, rank) VALUES ('secure-delete', 1)")
         self._connection.execute("INSERT INTO part VALUES (?, 0)", (part,))
         self._known.add(part)

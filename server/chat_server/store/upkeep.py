@@ -11,7 +11,7 @@ from typing import Final
 
 from chat_server.store import rows
 from chat_server.store.base import StoreUnavailable
-from chat_server.store.connection import translated
+from chat_server.store.connection import translated, truncated
 from chat_server.store.index import Index
 from chat_server.store.writer import Writer
 
@@ -72,7 +72,7 @@ class Upkeep:
         if now < self._truncated_at + _TRUNCATE_EVERY_S:
             return False
         self._truncated_at = now
-        busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if not busy:
+        is_done = truncated(self._connection)
+        if is_done:
             self._writer.has_erased = False
-        return not busy
+        return is_done

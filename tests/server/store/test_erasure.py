@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+import shutil
+import sqlite3
 import string
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from chat_server.store import index, upkeep
 from chat_server.store.base import DropConversation
+from chat_server.store.connection import open_writer, truncated
+from chat_server.store.index import INDEX
 from chat_server.store.sqlite import SqliteStore, open_store
 from tests.support.store import ALICE, BOB, OPS, delete, edit, post, tidy
 
@@ -72,6 +77,53 @@ def test_an_erasure_that_a_crash_cut_off_is_done_at_the_next_start(disk: SqliteS
     again.load()
     tidy(again)
     assert remains(tmp_path / "data", "zanzibar") == {}
+    again.close()
+
+
+def test_what_was_purged_is_not_left_in_the_log_of_writes(disk: SqliteStore, tmp_path: Path) -> None:
+    """Where the server was killed after it had purged the index and before it could cut that file's log."""
+    folder, copy = tmp_path / "data", tmp_path / "copy"
+    disk.commit([post("Zanzibar", id="a"), post("keepsake", id="k")])
+    tidy(disk)
+    with closing(sqlite3.connect(folder / INDEX, isolation_level=None)) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT * FROM state").fetchall()
+        disk.commit([delete("a", id="d")])
+        for _ in range(8):
+            disk.tidy()
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("server.lock"))
+    assert set(remains(copy, "zanzibar", "keepsake")) == {"zanzibar", "keepsake"}
+    again = open_store(copy)
+    again.load()
+    tidy(again)
+    assert set(remains(copy, "zanzibar", "keepsake")) == {"keepsake"}
+    again.close()
+
+
+def test_a_long_reader_is_not_waited_for(tmp_path: Path) -> None:
+    """The log of writes cannot be cut then; that is told, tried again later, and commits have their patience back."""
+    with closing(open_writer(tmp_path / "other.db")) as writer:
+        writer.execute("CREATE TABLE t (x)")
+        with closing(sqlite3.connect(tmp_path / "other.db", isolation_level=None)) as reading:
+            reading.execute("BEGIN")
+            reading.execute("SELECT * FROM t").fetchall()
+            writer.execute("INSERT INTO t VALUES (1)")
+            assert not truncated(writer)
+        assert writer.execute("PRAGMA busy_timeout").fetchone() == (2000,)
+        assert truncated(writer)
+
+
+def test_an_index_that_deletes_in_another_way_is_made_anew(
+    disk: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer SQLite deletes securely only from tables that were told to when they were made (F12)."""
+    disk.commit([post("Zanzibar", id="a"), post("keepsake", id="k")])
+    tidy(disk)
+    disk.close()
+    monkeypatch.setattr(index, "_FORMAT", index._FORMAT ^ 1)
+    again = open_store(tmp_path / "data")
+    again.load()
+    assert remains(tmp_path / "data", "zanzibar")["zanzibar"] == ["chat.db"]
     again.close()
 
 
