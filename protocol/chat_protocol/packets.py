@@ -716,7 +716,7 @@ class AuditEntry(Struct, frozen=True):
     actor: str
     action: str
     detail: str
-    hash: str
+    hash: str | UnsetType = UNSET
 
 
 class Ok(Packet, frozen=True, tag="ok"):
