@@ -84,7 +84,26 @@ def test_a_store_that_cannot_be_used_is_refused(damaged: Path, harm: Callable[[P
     assert result.returncode == 1, result.stderr
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1, result.stderr
-    assert path.read_bytes()[100:] == before[100:]  # the header tells the kind of journal, which may change
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_a_foreign_database_is_not_touched(tmp_path: Path, number: int) -> None:
+    """Another program's database, also one without a number of its own, keeps every byte, its mode and its journal."""
+    folder = tmp_path / "data"
+    folder.mkdir(0o700)
+    path = folder / "chat.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA application_id = {number}")
+        database.execute("CREATE TABLE things (a)")
+    path.chmod(0o640)
+    before = path.read_bytes()
+    result = start(folder)
+    assert result.returncode == 1
+    assert "not a database of chat-server" in result.stderr
+    assert path.read_bytes() == before
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert not [each for each in folder.iterdir() if each.name.startswith("chat.db-")]
 
 
 def test_flipped_bits_are_found(damaged: Path) -> None:

@@ -21,12 +21,12 @@ def newest() -> int:
     return max(int(entry.name[:4]) for entry in _FOLDER.iterdir() if entry.name.endswith(".sql"))
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Apply the steps that ``connection``'s database lacks.
+def schema(connection: sqlite3.Connection) -> int:
+    """The schema that ``connection``'s database has; 0 where it is empty. Only reads.
 
     Raises:
         StoreBroken: it belongs to another program, or to a newer version of this one.
-        sqlite3.Error: a step failed; those before it are applied.
+        sqlite3.Error: it cannot be read.
     """
     found = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -37,6 +37,17 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise StoreBroken(
             f"the database has schema {version}, this version of chat-server knows up to {newest()}: use a newer one"
         )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply the steps that ``connection``'s database lacks.
+
+    Raises:
+        StoreBroken: it belongs to another program, or to a newer version of this one.
+        sqlite3.Error: a step failed; those before it are applied.
+    """
+    version = schema(connection)
     connection.create_function("audit_link", 6, chain.link, deterministic=True)
     for step in range(version + 1, newest() + 1):
         _apply(connection, step)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from chat_server.store.base import Outcome, Reader, Snapshot, StoreBroken, Write
 from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating
 from chat_server.store.folder import FolderLock, make_private, touch_private
 from chat_server.store.index import Index
-from chat_server.store.migration import migrate
+from chat_server.store.migration import migrate, schema
 from chat_server.store.reader import SqliteReader
 from chat_server.store.upkeep import Upkeep
 from chat_server.store.writer import Writer
@@ -48,6 +50,7 @@ class SqliteStore:
         self._path = data_dir / DATABASE
         self._lock = lock
         self._is_closed = False
+        _look(self._path)
         touch_private(self._path)
         self._connection = open_writer(self._path)
         try:
@@ -95,3 +98,14 @@ class SqliteStore:
         finally:
             self._connection.close()
             self._lock.release()
+
+
+def _look(path: Path) -> None:
+    """Refuse another program's database before anything of it is changed: a writer makes its journal a WAL.
+
+    What cannot be read in this way (a journal to roll back, a damaged header) is left for the writer to judge.
+    """
+    if not path.exists():
+        return
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        schema(connection)
