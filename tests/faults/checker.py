@@ -251,13 +251,15 @@ class _Checker:
                 highest[mine] = max(highest.get(mine, 0), note.seq)
 
     def _rights(self) -> Iterable[Finding]:
-        """I11: nothing behind the end of a membership."""
-        until = {(note.user, note.conversation): note.seq for note in self.run.notes if note.kind == "left"}
-        if not until:
-            return
+        """I11: nothing behind the end of a membership, up to the next one."""
+        away = {
+            (note.user, note.conversation): (note.seq, note.to_seq) for note in self.run.notes if note.kind == "left"
+        }
         for note in self.run.notes:
-            if note.kind == "recv" and note.seq > until.get((note.user, note.conversation), note.seq):
-                yield Finding("I11", f"{note.user} got {note.conversation} {note.seq} after the membership ended")
+            if note.kind == "recv" and (note.user, note.conversation) in away:
+                end, back = away[note.user, note.conversation]
+                if note.seq > end and (not back or note.seq < back):
+                    yield Finding("I11", f"{note.user} got {note.conversation} {note.seq} after the membership ended")
 
     def _caches(self) -> Iterable[Finding]:
         """I5, I9 and I12: the disks of real clients against the log."""

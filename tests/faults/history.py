@@ -21,7 +21,8 @@ Kind = Literal["invoke", "ok", "fail", "connect", "recv", "skip", "cursor", "hea
 ``invoke`` a send begins · ``ok`` its ack came · ``fail`` it was refused with ``code`` · ``connect`` a device synced
 and named ``seq`` as its cursor of ``conversation`` · ``recv`` an event came · ``skip`` the server announced that
 ``seq`` to ``to_seq`` are left out · ``cursor`` the device has all up to ``seq`` on its disk · ``head`` the server told
-the end of the log · ``left`` a user may see nothing of ``conversation`` behind ``seq`` · ``fault`` something was
+the end of the log · ``left`` a user may see nothing of ``conversation`` behind ``seq``,
+up to where it joined again, ``to_seq`` · ``fault`` something was
 broken on purpose · ``late`` a device was not done in time when all was well again.
 """
 

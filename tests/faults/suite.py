@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.faults import clients, copies, disks, ends, loads, networks
+from tests.faults import clients, copies, disks, ends, loads, members, networks
 
 SEED: Final = 20261123
 """The seed of the quick profile; ``--seed`` gives another."""
-MODULES: Final = (ends, disks, networks, loads, clients, copies)
+MODULES: Final = (ends, disks, networks, loads, clients, copies, members)
 """Importing a module enters its faults."""
 
 

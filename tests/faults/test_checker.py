@@ -139,6 +139,12 @@ BAD: dict[str, tuple[str, list[Note], list[Stored], dict[str, object]]] = {
     "refused for good and stored": ("I10", [invoke("m1"), fail("m1", "too_long")], log("m1"), {}),
     "refused for now and stored": ("I10", [invoke("m1"), fail("m1", "storage")], log("m1"), {}),
     "read after a kick": ("I11", [*SENT, at("left", 1), *GOT], log("m1", "m2"), {}),
+    "read from between two memberships": (
+        "I11",
+        [*SENT, Note("left", user="b", conversation=OPS, seq=1, to_seq=3), *GOT],
+        log("m1", "m2"),
+        {},
+    ),
     "a cache that mixes two lives of the log": ("I12", SENT, log("m1", "m2"), {"caches": {"b": log("m1", "x")}}),
     "a cursor that goes back": ("I13", [*SENT, at("cursor", 2), at("cursor", 1)], log("m1", "m2"), {}),
     "a head that goes back": ("I13", [*SENT, at("head", 2), at("head", 1)], log("m1", "m2"), {}),
