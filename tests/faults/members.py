@@ -27,8 +27,8 @@ def members(folder: Path, seed: str, count: int) -> Report:
             crowd.talk_until(50)
             conversation = f"#{people.group(owner, guest, history='since_join')}"
             _end_amid_talk(owner, guest, conversation, is_kick=number % 2 == 0)
-            guest.settle()
-            seen = {"push": events_in(guest.pushes, conversation)}
+            seen = {"push": events_in(guest.settle(), conversation)}
+            assert seen["push"], "nothing was pushed before the end"
             if number % 4 > 1:
                 stage.server.kill9()
                 crowd.fault("kill")
@@ -70,10 +70,10 @@ def _end_amid_talk(owner: Client, guest: Client, conversation: str, *, is_kick: 
 def _ask(owner: Client, guest: Client, conversation: str, word: str) -> dict[str, list[Frame]]:
     """What the guest gets of a conversation in all ways of asking, once the owner finds all of it."""
     until_true(lambda: len(_found(owner, word, conversation)) == 2 * AROUND, "the owner does not find everything")
-    guest.settle()
+    pushes = guest.settle()
     answer = guest.ask("history", conversation=conversation, after=0, limit=200)
     return {
-        "backlog": events_in(guest.pushes, conversation),
+        "backlog": events_in(pushes, conversation),
         "history": answer.get("events", []),
         "search": _found(guest, word, conversation),
     }
