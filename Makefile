@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run.stamp
 DEV := $(VENV)/.dev.stamp
 AUDIT := $(VENV)/.audit.stamp
+FUZZED := tests/badinput tests/protocol tests/client/test_text.py tests/client/test_door.py tests/server/store/test_search.py
 LOCK := requirements/server.lock
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TEST ?= tests
@@ -53,7 +54,8 @@ faults-full: $(DEV) ## the same at length, in about 20 minutes
 
 fuzz: $(DEV) ## requests that are nearly right and bytes that are not, for about 10 minutes (SEED=7 for others)
 	@seed=$(or $(SEED),$$(date +%s)); echo "seed $$seed"; \
-	CHAT_FUZZ_SEED=$$seed CHAT_FUZZ_ROUNDS=60 $(BIN)/python -m pytest -q tests/badinput
+	CHAT_FUZZ_SEED=$$seed CHAT_FUZZ_ROUNDS=60 $(BIN)/python -m pytest -q --timeout 1800 \
+	--hypothesis-profile=fuzz --hypothesis-seed=$$seed $(FUZZED)
 
 check: lint types arch test ## what has to pass before a commit: lint, types, arch, test
 

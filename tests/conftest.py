@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.people import People
 from tests.support.server import Server
 from tests.support.wire import Client
+
+# Property tests take the time they take. The suite tries the same examples in every run; `make fuzz` always others.
+settings.register_profile("suite", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=5_000, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 ADMIN = ("root", "correct horse")
 StartServer = Callable[..., Server]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from chat_client.core import answers, events
@@ -131,7 +131,6 @@ logged = st.one_of([packet(kind) for kind in typing.get_args(packets.LogEvent)])
 batches = st.lists(st.one_of(kinds), max_size=12) | st.lists(logged | st.one_of(kinds), max_size=12).map(in_order)
 
 
-@settings(deadline=None, max_examples=300)
 @given(batches)
 def test_nothing_raw_gets_into_the_state(batch: list[packets.ServerPacket]) -> None:
     """Any packets after the login: all that a face can draw of the state has gone through the door."""
@@ -176,7 +175,6 @@ def test_a_story_is_told_safely(attack: str) -> None:
     assert list(raw_texts(state)) == []
 
 
-@settings(deadline=None)
 @given(packet(packets.Ok))
 def test_nothing_raw_is_answered(ok: packets.Ok) -> None:
     """What the lists of groups, people, members, devices, receipts and statistics are made of."""
