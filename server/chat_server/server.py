@@ -57,6 +57,10 @@ class ChatServer:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._store = open_store(config.data_path)
+        if self._store.is_set_back:
+            _log.warning(
+                "an older store stands in the place of the newest: it gets a new epoch, clients drop what it lacks"
+            )
         directory = Directory(self._store.load())
         self._context = Context(
             directory,

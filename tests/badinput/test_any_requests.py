@@ -78,7 +78,12 @@ def furnished() -> World:
 
 def answered(seen: list[packets.ServerPacket]) -> Counter[int]:
     """How many last answers each request got."""
-    return Counter(one.re for one in seen if isinstance(getattr(one, "re", None), int) and not isinstance(one, ENDS))
+    found: Counter[int] = Counter()
+    for one in seen:
+        number = getattr(one, "re", None)
+        if isinstance(number, int) and not isinstance(one, ENDS):
+            found[number] += 1
+    return found
 
 
 @given(st.lists(st.tuples(st.integers(0, len(PEOPLE) - 1), requests()), max_size=20))

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from chat_server.store.base import StoreBroken, StoreUnavailable
 from chat_server.store.connection import translating
 from chat_server.store.folder import FolderLock, make_private, sync_folder, touch_private
+from chat_server.store.mark import MARK
 from chat_server.store.sqlite import DATABASE
 
 
@@ -64,6 +65,7 @@ def restore(data_dir: Path, source: Path) -> None:
                 connection.execute("DELETE FROM meta WHERE key = 'epoch'")
             _sync(draft)
             draft.rename(path)
+            (data_dir / MARK).unlink(missing_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"{source} cannot be copied: {error.strerror}") from error
         finally:

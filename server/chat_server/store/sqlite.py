@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from chat_server.store.base import Outcome, Reader, Snapshot, StoreBroken, Write
+from chat_server.store.base import Outcome, Reader, Snapshot, StoreBroken, StoreUnavailable, Write
 from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating
 from chat_server.store.folder import FolderLock, make_private, touch_private
 from chat_server.store.index import Index
+from chat_server.store.mark import MARK, Mark, refuse_a_loss
 from chat_server.store.migration import migrate, schema
 from chat_server.store.reader import SqliteReader
 from chat_server.store.upkeep import Upkeep
@@ -50,22 +51,31 @@ class SqliteStore:
         self._path = data_dir / DATABASE
         self._lock = lock
         self._is_closed = False
+        self.is_set_back = False
+        """Whether an older state was put in its place since a server ran on it; it has a new epoch then."""
+        refuse_a_loss(data_dir, self._path)
         _look(self._path)
         touch_private(self._path)
         self._connection = open_writer(self._path)
         try:
             with translating():
                 migrate(self._connection)
+                mark = Mark(self._connection, data_dir / MARK)
+                self.is_set_back = mark.is_behind()
+                if self.is_set_back:
+                    self._connection.execute("DELETE FROM meta WHERE key = 'epoch'")
                 self._connection.execute(
                     "INSERT OR IGNORE INTO meta (key, value) VALUES ('epoch', ?)", (secrets.token_hex(16),)
                 )
+            self._mark = mark
+            self._advance_mark()
             self._writer = Writer(self._connection)
             epoch = self._writer.load().epoch
             with translating():
                 # A server that was killed may have left erased text in the log of writes.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self._index = Index(data_dir, self._connection, epoch)
-            self._upkeep = Upkeep(self._writer, self._index)
+            self._upkeep = Upkeep(self._writer, self._index, mark)
         except BaseException:
             self._connection.close()
             raise
@@ -93,11 +103,17 @@ class SqliteStore:
         self._is_closed = True
         self._index.close()
         try:
+            self._advance_mark()
             with translating():
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         finally:
             self._connection.close()
             self._lock.release()
+
+    def _advance_mark(self) -> None:
+        # Where the disk is full the old mark stays, which is right as far as it goes.
+        with suppress(StoreUnavailable), translating():
+            self._mark.advance(is_due=True)
 
 
 def _look(path: Path) -> None:

@@ -13,6 +13,7 @@ from chat_server.store import rows
 from chat_server.store.base import StoreUnavailable
 from chat_server.store.connection import translated, truncated
 from chat_server.store.index import Index
+from chat_server.store.mark import Mark
 from chat_server.store.writer import Writer
 
 _SLICE_S: Final = 0.01
@@ -24,10 +25,11 @@ _TRUNCATE_EVERY_S: Final = 2.0
 class Upkeep:
     """What is due, and when what may not be done too often was done last."""
 
-    def __init__(self, writer: Writer, index: Index) -> None:
+    def __init__(self, writer: Writer, index: Index, mark: Mark) -> None:
         self._writer = writer
         self._connection = writer.connection
         self._index = index
+        self._mark = mark
         self._truncated_at = -_TRUNCATE_EVERY_S
 
     def slice(self) -> bool:
@@ -40,6 +42,7 @@ class Upkeep:
         try:
             while (has_more := self._erase_some() or self._index.step()) and monotonic() < deadline:
                 pass
+            self._mark.advance()
             is_dirty = self._writer.has_erased and not self._truncate()
         except StoreUnavailable:
             return True  # a full disk, say: what is left to do stays noted, and commits tell whom it concerns

@@ -26,6 +26,7 @@ from chat_server.store.base import (
     Write,
 )
 from chat_server.store.index import INDEX
+from chat_server.store.mark import MARK, Mark
 from chat_server.store.sqlite import DATABASE, SqliteStore, open_store
 from tests.support.store import DEV, EVERYTHING, OPS, contents, found, post, rooms, tidy
 
@@ -136,6 +137,24 @@ def test_a_database_of_others_or_of_tomorrow_is_refused(tmp_path: Path, pragma: 
     assert path.read_bytes() == before
 
 
+def test_a_database_of_others_is_not_even_touched(tmp_path: Path) -> None:
+    """Neither its journal's mode nor its rights are changed before it is refused."""
+    path = tmp_path / "data" / DATABASE
+    path.parent.mkdir()
+    plain = sqlite3.connect(path)
+    plain.execute("CREATE TABLE theirs (x)")
+    plain.commit()
+    plain.close()
+    path.chmod(0o644)
+    before = path.read_bytes()
+
+    with pytest.raises(StoreBroken, match="not a database of chat-server"):
+        open_store(path.parent)
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert sorted(each.name for each in path.parent.iterdir()) == [DATABASE, "server.lock"]
+
+
 def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step is applied as a whole or not at all."""
     steps = tmp_path / "steps"
@@ -201,6 +220,7 @@ def test_a_damaged_disk_stops_everything(tmp_path: Path) -> None:
 import resource, signal, sys
 from pathlib import Path
 from chat_server.store.base import StoreBroken, StoreUnavailable
+from chat_server.store.mark import MARK, Mark
 from chat_server.store.sqlite import open_store
 from tests.support.store import post, rooms
 
@@ -269,6 +289,7 @@ def test_readers_never_checkpoint(disk: SqliteStore, tmp_path: Path) -> None:
     reader.close()
     assert log.stat().st_size == size > 0
     disk._connection = connections.open_writer(tmp_path / "data" / DATABASE)
+    disk._mark = Mark(disk._connection, tmp_path / "data" / MARK)
 
 
 def test_a_long_conversation_is_dropped_in_slices(disk: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
