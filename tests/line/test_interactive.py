@@ -125,7 +125,7 @@ def test_what_was_missed(person: Register, terminal: Open) -> None:
     for text in ("one", f"two @{alice.name}"):
         bob.run("send", room, text)
     elsewhere = alice.run(f"@{bob.name}", typed="").stdout
-    assert f"— 2 new in {room} since you left, 1 of them mention you —" in elsewhere
+    assert f"— 2 new in {room} since you left, 1 of them mentions you —" in elsewhere
     screen = terminal(alice, room)
     screen.expect("— 2 new —")
     screen.expect("mentions you: two")

@@ -80,7 +80,7 @@ def test_what_was_missed_is_one_line_each_but_for_the_open_conversation() -> Non
     stage = Stage("#ops", "#dev", "#off", synced=False)
     synced = events.Synced("e", (entry("#ops", 2, 0, 2), entry("#dev", 9, 0, 9, 1), entry("#off", 3, 3)))
     told = stage.lines(ONLINE, synced, said(1, "a"), said(2, "b"), said(1, "x", place="#dev"))
-    assert told[0] == "— 9 new in #dev since you left, 1 of them mention you —"
+    assert told[0] == "— 9 new in #dev since you left, 1 of them mentions you —"
     assert told[1] == "— 2 new in #ops since you left —"
     assert told[2:] == ["T ^1 bob: a", "T ^2 bob: b"]
     assert stage.lines(said(2, "y", place="#dev")) == []
@@ -145,9 +145,9 @@ def test_the_connection_in_words() -> None:
     stage = Stage()
     away = Link("offline", Safe("nobody answers"), "unreachable", 5)
     lines = stage.lines(events.LinkChanged(away), queued("hi"))
-    assert lines[0] == "— offline: nobody answers; it is tried again; 1 message of yours wait to be sent —"
+    assert lines[0] == "— offline: nobody answers; it is tried again; 1 message of yours waits to be sent —"
     assert stage.lines(events.LinkChanged(Link("connecting")), events.LinkChanged(away)) == []
-    assert stage.lines(ONLINE, events.Synced("e", ())) == ["— online again; 1 message of yours wait to be sent —"]
+    assert stage.lines(ONLINE, events.Synced("e", ())) == ["— online again; 1 message of yours waits to be sent —"]
     refused = events.LinkChanged(Link("refused", Safe("log in again"), "bad_credentials"))
     assert stage.lines(refused)[0] == "— not connected: log in again —"
 

@@ -22,6 +22,7 @@ from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
 from chat_client.core.config import ClientConfig
+from chat_client.core.language import tr
 from chat_client.core.profile import Profile
 from chat_client.line.completer import CoreCompleter
 from chat_client.line.narrator import prompt
@@ -205,7 +206,7 @@ class PromptScreen:
         if self._secret is not None and not self._secret.done():
             self._secret.set_result(None)
         elif not buffer.text and not self.interrupt():
-            self.show([rule("ctrl-d or /quit ends the program; what is not sent yet is kept")])
+            self.show([rule(tr("ctrl-d or /quit ends the program; what is not sent yet is kept"))])
         buffer.reset()
         self._keep_draft("")
 

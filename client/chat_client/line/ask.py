@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from chat_client.core.errors import RequestError
+from chat_client.core.language import tr
 from chat_client.core.state import ClientState
 from chat_client.line.codes import FAILED, NOT_YET, OK, UNASKED, UNREACHABLE, USAGE, CommandError
 from chat_client.line.oneshot import acknowledged, conversation_named
@@ -27,11 +28,16 @@ def ask(arguments: Namespace) -> int:
     folded = {choice.casefold() for choice in choices}
     if "" in folded or len(folded) < len(choices) or not 2 <= len(choices) <= MAX_CHOICES:
         raise CommandError(
-            USAGE, f"--choices takes 2 or {MAX_CHOICES} different words, like yes,no: the exit code tells which"
+            USAGE,
+            tr("--choices takes 2 or {most} different words, like yes,no: the exit code tells which").format(
+                most=MAX_CHOICES
+            ),
         )
     conversation = conversation_named(arguments.conversation)
     if conversation[0] == "!":
-        raise CommandError(USAGE, f"{conversation} is for reading: ask in a '#group' or a @user")
+        raise CommandError(
+            USAGE, tr("{conversation} is for reading: ask in a '#group' or a @user").format(conversation=conversation)
+        )
     try:
         return asyncio.run(_ask(arguments, conversation, choices))
     except (CommandError, RequestError) as error:
@@ -89,7 +95,7 @@ async def _ask(arguments: Namespace, conversation: str, choices: Sequence[str]) 
             if error.code in (NOT_YET, UNREACHABLE):
                 await _take_back(client, message_id)
                 raise CommandError(
-                    error.code, "the question could not be asked: the server did not answer in time"
+                    error.code, tr("the question could not be asked: the server did not answer in time")
                 ) from None
             raise
         sender = (arguments.sender or "").removeprefix("@").lower()
@@ -99,7 +105,10 @@ async def _ask(arguments: Namespace, conversation: str, choices: Sequence[str]) 
         await _until_answered(client, reader, answer, deadline)
     if answer.index is None or answer.event is None:
         raise CommandError(
-            NOT_YET, f"nobody answered {' or '.join(choices)} in time; the question stays in {conversation}"
+            NOT_YET,
+            tr("nobody answered {choices} in time; the question stays in {conversation}").format(
+                choices=" or ".join(choices), conversation=conversation
+            ),
         )
     if arguments.json:
         told = {"choice": choices[answer.index], "index": answer.index, "sender": answer.event.sender}
@@ -130,4 +139,4 @@ async def _until_answered(client: ScriptClient, reader: LogReader, answer: _Answ
         if client.state.link.status == "refused":
             raise link_error(client.account, client.state.link)
         if not await reader.catch_up():
-            raise CommandError(FAILED, "the server's store was replaced: the question is not there any more")
+            raise CommandError(FAILED, tr("the server's store was replaced: the question is not there any more"))

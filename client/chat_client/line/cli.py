@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
+from chat_client.core import language
+from chat_client.core.language import mark, tr
 from chat_client.line.codes import FAILED, OK, OUTPUT_CLOSED, USAGE, CommandError
 
 __all__ = ["COMMANDS", "main"]
 
-_EPILOG: Final = """\
+_EPILOG: Final = mark("""\
 commands (chat-cli COMMAND --help tells more):
   send      send a message; waits until it is on the server's disk
   tail      print events as they come, with a cursor to continue from
@@ -34,14 +36,14 @@ exit codes:
   77   not logged in
   141  whoever read the output went away
   ask: 0, 1, 2 are the choices, 70 is what 1 is elsewhere
-"""
+""")
 
 
 class _Parser(argparse.ArgumentParser):
     """Tells a mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise CommandError(USAGE, f"{message}: see {self.prog} --help")
+        raise CommandError(USAGE, tr("{message}: see {program} --help").format(message=message, program=self.prog))
 
 
 def _seconds(text: str) -> float:
@@ -64,17 +66,19 @@ _count.__name__ = "number from 0 to 100000"
 
 def _common() -> argparse.ArgumentParser:
     parser = _Parser(add_help=False)
-    group = parser.add_argument_group("which account")
+    group = parser.add_argument_group(tr("which account"))
     group.add_argument(
-        "--server", metavar="HOST:PORT", help="the server, also as a chat:// link; else the one used last"
+        "--server", metavar="HOST:PORT", help=tr("the server, also as a chat:// link; else the one used last")
     )
-    group.add_argument("--user", metavar="NAME", help="the account; else the one used last")
-    group.add_argument("--insecure", action="store_true", help="connect in the clear; to this machine only")
+    group.add_argument("--user", metavar="NAME", help=tr("the account; else the one used last"))
+    group.add_argument("--insecure", action="store_true", help=tr("connect in the clear; to this machine only"))
     group.add_argument(
-        "--profile", metavar="DIR", help="where everything is kept (default: CHAT_DATA_DIR, else the user's data)"
+        "--profile", metavar="DIR", help=tr("where everything is kept (default: CHAT_DATA_DIR, else the user's data)")
     )
-    group.add_argument("--fingerprint", metavar="SHA256", help="trust this certificate of the server (login, register)")
-    group.add_argument("--password-file", metavar="FILE", help="read the password from a file (login, register)")
+    group.add_argument(
+        "--fingerprint", metavar="SHA256", help=tr("trust this certificate of the server (login, register)")
+    )
+    group.add_argument("--password-file", metavar="FILE", help=tr("read the password from a file (login, register)"))
     return parser
 
 
@@ -83,31 +87,36 @@ VALUED: Final = frozenset(["--server", "--user", "--profile", "--fingerprint", "
 
 
 def _parser(
-    name: str, description: str, *, timeout: str = "how long to keep trying; else an unreachable server is told at once"
+    name: str,
+    description: str,
+    *,
+    timeout: str = mark("how long to keep trying; else an unreachable server is told at once"),
 ) -> _Parser:
     parser = _Parser(prog=f"chat-cli {name}".rstrip(), description=description, parents=[_common()], allow_abbrev=False)
     parser.set_defaults(command=name)
     if timeout:
-        parser.add_argument("--timeout", type=_seconds, metavar="S", help=timeout)
+        parser.add_argument("--timeout", type=_seconds, metavar="S", help=tr(timeout))
     return parser
 
 
 def _json(parser: _Parser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    parser.add_argument("--json", action="store_true", help=tr("print JSON, one object a line"))
 
 
 def _send(name: str) -> _Parser:
-    parser = _parser(name, "Send a message: TEXT, or standard input. Ends when the message is on the server's disk.")
+    parser = _parser(
+        name, tr("Send a message: TEXT, or standard input. Ends when the message is on the server's disk.")
+    )
     parser.add_argument("conversation", metavar="CONVERSATION")
     parser.add_argument("text", metavar="TEXT", nargs="*", default=[])
     parser.add_argument(
         "--wait",
         choices=("stored", "delivered", "read"),
         default="stored",
-        help="wait until all recipients have it, or have read it; exit code 3: not in time",
+        help=tr("wait until all recipients have it, or have read it; exit code 3: not in time"),
     )
     parser.add_argument(
-        "--id", metavar="ID", default="", help="the message's id: a second send with it changes nothing"
+        "--id", metavar="ID", default="", help=tr("the message's id: a second send with it changes nothing")
     )
     _json(parser)
     return parser
@@ -115,20 +124,22 @@ def _send(name: str) -> _Parser:
 
 def _tail(name: str) -> _Parser:
     parser = _parser(
-        name, "Print events of conversations (none named: of all). With --json each has a cursor to continue from."
+        name, tr("Print events of conversations (none named: of all). With --json each has a cursor to continue from.")
     )
     parser.add_argument("conversations", metavar="CONVERSATION", nargs="*", default=[])
     parser.add_argument(
-        "-n", type=_count, metavar="N", help="begin with the newest N of each (10); not used with a cursor"
+        "-n", type=_count, metavar="N", help=tr("begin with the newest N of each (10); not used with a cursor")
     )
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    parser.add_argument("-f", "--follow", action="store_true", help=tr("go on with what comes"))
     start = parser.add_mutually_exclusive_group()
-    start.add_argument("--since", metavar="CURSOR", help="begin behind the line that had this cursor")
+    start.add_argument("--since", metavar="CURSOR", help=tr("begin behind the line that had this cursor"))
     start.add_argument(
         "--cursor-file",
         metavar="FILE",
-        help="keep the cursor here: the next run continues without loss, and without repeat unless"
-        " this one was killed or the machine went down",
+        help=tr(
+            "keep the cursor here: the next run continues without loss, and without repeat unless this"
+            " one was killed or the machine went down"
+        ),
     )
     _json(parser)
     return parser
@@ -137,46 +148,48 @@ def _tail(name: str) -> _Parser:
 def _ask(name: str) -> _Parser:
     parser = _parser(
         name,
-        "Post a question and wait until somebody answers with one of the choices. Prints it;"
-        " the exit code is its index.",
-        timeout="how long to wait; else for ever",
+        tr(
+            "Post a question and wait until somebody answers with one of the choices. Prints it; the"
+            " exit code is its index."
+        ),
+        timeout=mark("how long to wait; else for ever"),
     )
     parser.add_argument("conversation", metavar="CONVERSATION")
     parser.add_argument("question", metavar="QUESTION")
-    parser.add_argument("--choices", metavar="A,B[,C]", default="yes,no", help="what counts as an answer (yes,no)")
-    parser.add_argument("--from", dest="sender", metavar="USER", help="only this user's answer counts")
+    parser.add_argument("--choices", metavar="A,B[,C]", default="yes,no", help=tr("what counts as an answer (yes,no)"))
+    parser.add_argument("--from", dest="sender", metavar="USER", help=tr("only this user's answer counts"))
     _json(parser)
     return parser
 
 
 def _list(name: str) -> _Parser:
-    parser = _parser(name, "List conversations with what is unread, the most urgent first.")
-    parser.add_argument("--unread", action="store_true", help="only those with something unread")
+    parser = _parser(name, tr("List conversations with what is unread, the most urgent first."))
+    parser.add_argument("--unread", action="store_true", help=tr("only those with something unread"))
     _json(parser)
     return parser
 
 
 def _history(name: str) -> _Parser:
-    parser = _parser(name, "Print the newest messages of a conversation as they stand now, oldest first.")
+    parser = _parser(name, tr("Print the newest messages of a conversation as they stand now, oldest first."))
     parser.add_argument("conversation", metavar="CONVERSATION")
-    parser.add_argument("-n", type=_count, metavar="N", default=50, help="how many (50)")
+    parser.add_argument("-n", type=_count, metavar="N", default=50, help=tr("how many (50)"))
     _json(parser)
     return parser
 
 
 def _search(name: str) -> _Parser:
-    parser = _parser(name, "Find messages, newest first.")
+    parser = _parser(name, tr("Find messages, newest first."))
     parser.add_argument("query", metavar="QUERY", nargs="+")
-    parser.add_argument("--in", dest="where", metavar="CONVERSATION", help="only there")
-    parser.add_argument("--from", dest="sender", metavar="USER", help="only this user's")
-    parser.add_argument("-n", type=_count, metavar="N", default=50, help="how many at most (50)")
+    parser.add_argument("--in", dest="where", metavar="CONVERSATION", help=tr("only there"))
+    parser.add_argument("--from", dest="sender", metavar="USER", help=tr("only this user's"))
+    parser.add_argument("-n", type=_count, metavar="N", default=50, help=tr("how many at most (50)"))
     _json(parser)
     return parser
 
 
 def _stats(name: str) -> _Parser:
-    parser = _parser(name, "Print the server's route statistics; for admins.")
-    parser.add_argument("--reset", action="store_true", help="begin anew after that")
+    parser = _parser(name, tr("Print the server's route statistics; for admins."))
+    parser.add_argument("--reset", action="store_true", help=tr("begin anew after that"))
     _json(parser)
     return parser
 
@@ -184,8 +197,10 @@ def _stats(name: str) -> _Parser:
 def _login(name: str) -> _Parser:
     return _parser(
         name,
-        "Log in and keep the session. The password is asked for, or the first line of standard"
-        " input or of --password-file.",
+        tr(
+            "Log in and keep the session. The password is asked for, or the first line of standard"
+            " input or of --password-file."
+        ),
         timeout="",
     )
 
@@ -193,38 +208,46 @@ def _login(name: str) -> _Parser:
 def _register(name: str) -> _Parser:
     parser = _parser(
         name,
-        "Make an account and keep the session. The password is asked for, or the first line of"
-        " standard input or of --password-file.",
+        tr(
+            "Make an account and keep the session. The password is asked for, or the first line of"
+            " standard input or of --password-file."
+        ),
         timeout="",
     )
-    parser.add_argument("--display-name", metavar="NAME", help="how others see you, 1 to 64 characters")
-    parser.add_argument("--invite", metavar="CODE", help="where the server asks for one")
+    parser.add_argument("--display-name", metavar="NAME", help=tr("how others see you, 1 to 64 characters"))
+    parser.add_argument("--invite", metavar="CODE", help=tr("where the server asks for one"))
     return parser
 
 
 def _trust(name: str) -> _Parser:
     parser = _parser(
         name,
-        "Trust a server's certificate, also in the place of another one. Give the fingerprint that the server's admin"
-        " tells you, not the one that a connection shows.",
+        tr(
+            "Trust a server's certificate, also in the place of another one. Give the fingerprint that"
+            " the server's admin tells you, not the one that a connection shows."
+        ),
         timeout="",
     )
-    parser.add_argument("address", metavar="ADDRESS", help="HOST:PORT, or a chat:// link that names the fingerprint")
-    parser.add_argument("sha256", metavar="FINGERPRINT", nargs="?", default="", help="sha256: and 64 hex digits")
+    parser.add_argument(
+        "address", metavar="ADDRESS", help=tr("HOST:PORT, or a chat:// link that names the fingerprint")
+    )
+    parser.add_argument("sha256", metavar="FINGERPRINT", nargs="?", default="", help=tr("sha256: and 64 hex digits"))
     return parser
 
 
 def _chat(name: str) -> _Parser:
-    parser = _parser(name, "Chat line by line, or run a command for a script.", timeout="")
+    parser = _parser(name, tr("Chat line by line, or run a command for a script."), timeout="")
     parser.prog = "chat-cli"
     parser.usage = "chat-cli [OPTIONS] [CONVERSATION]\n       chat-cli COMMAND [ARGUMENTS]"
-    parser.epilog = _EPILOG
+    parser.epilog = tr(_EPILOG)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("conversation", metavar="CONVERSATION", nargs="?")
     parser.add_argument(
-        "--plain", action="store_true", help="plain lines: no colour, nothing moves; also with TERM=dumb and in pipes"
+        "--plain",
+        action="store_true",
+        help=tr("plain lines: no colour, nothing moves; also with TERM=dumb and in pipes"),
     )
-    parser.add_argument("--version", action="store_true", help="print the version")
+    parser.add_argument("--version", action="store_true", help=tr("print the version"))
     return parser
 
 
@@ -257,7 +280,10 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     named = arguments.conversation
     if named is not None and (named[:1] not in ("#", "@", "!") or len(named) < 2):
         raise CommandError(
-            USAGE, f"{named!a} is no command and no conversation ('#group' or @user): see chat-cli --help"
+            USAGE,
+            tr("{named!a} is no command and no conversation ('#group' or @user): see chat-cli --help").format(
+                named=named
+            ),
         )
     return arguments
 
@@ -302,6 +328,17 @@ def _version() -> str:
         return "unknown"
 
 
+def _speak() -> None:
+    """Take the language that the settings name; a mistake in them is told by whoever needs the rest."""
+    from chat_client.core.config import load_config
+    from chat_client.core.errors import ConfigError
+
+    try:
+        language.choose(load_config().language)
+    except ConfigError:
+        return
+
+
 def _prepare_output() -> None:
     """Whole lines, and never an error because a terminal's encoding lacks a character."""
     for stream in (sys.stdout, sys.stderr):
@@ -321,11 +358,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _prepare_output()
     name = "chat-cli"
     try:
+        language.choose()
         arguments = _parse(sys.argv[1:] if argv is None else argv)
         if getattr(arguments, "version", False):
             print(f"chat-cli {_version()}")
             return OK
         name = f"chat-cli {arguments.command}".rstrip()
+        _speak()
         code = _run(arguments)
         sys.stdout.flush()
         return code
@@ -351,7 +390,11 @@ def _unexpected(name: str, error: Exception) -> int:
 
     text = safe_line(f"{type(error).__name__}: {error}")
     return _tell(
-        name, f"an error of the program itself ({text}): CHAT_CLIENT_DEBUG=1 shows all of it, please report it", FAILED
+        name,
+        tr("an error of the program itself ({text}): CHAT_CLIENT_DEBUG=1 shows all of it, please report it").format(
+            text=text
+        ),
+        FAILED,
     )
 
 

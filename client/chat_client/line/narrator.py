@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Conversation, Gap, Line, Message
 from chat_client.core.text import safe_line
 from chat_client.line.printer import Look, TextLine, changed_lines, line_lines, rule
@@ -65,7 +66,7 @@ class Narrator:
             story.lines += self._missed(state)
         if state.epoch != before.epoch and before.epoch:
             self._positions.clear()
-            story.lines.append(rule("the server's store was replaced: everything older is gone", "error"))
+            story.lines.append(rule(tr("the server's store was replaced: everything older is gone"), "error"))
         for name, entry in state.conversations.items():
             known = before.conversations.get(name)
             if known is not entry:
@@ -87,11 +88,12 @@ class Narrator:
         was_told, self._link = self._link, text
         if link.status == "online":
             if was_told:
-                yield rule(f"online again{queue_text(state)}")
+                yield rule(f"{tr('online again')}{_behind(queue_text(state))}")
         elif link.status == "refused":
-            yield rule(f"not connected: {link.detail}", "error")
+            yield rule(tr("not connected: {detail}").format(detail=link.detail), "error")
         elif link.detail:
-            yield rule(f"offline: {link.detail}; it is tried again{queue_text(state)}", "error")
+            offline = tr("offline: {detail}; it is tried again").format(detail=link.detail)
+            yield rule(f"{offline}{_behind(queue_text(state))}", "error")
 
     def _missed(self, state: ClientState) -> Iterator[TextLine]:
         """Tell what came while there was no connection; from here on everything is live."""
@@ -103,13 +105,15 @@ class Narrator:
                 continue
             if name == state.current:
                 if is_new:
-                    yield rule(f"{entry.unread} new in {safe_line(name)} since you left", "mention")
+                    yield rule(_new_since(entry), "mention")
                 continue
             self._positions[name] = max(position, entry.last_seq)
             if entry.unread and not entry.muted:
-                mentions = f", {entry.mentions} of them mention you" if entry.mentions else ""
+                told = _new_since(entry)
+                if entry.mentions:
+                    told += tr_n(", {count} of them mentions you", ", {count} of them mention you", entry.mentions)
                 style = "mention" if entry.mentions else "rule"
-                yield rule(f"{entry.unread} new in {safe_line(name)} since you left{mentions}", style)
+                yield rule(told, style)
 
     # ---- Conversations ----
 
@@ -138,9 +142,9 @@ class Narrator:
             was_waiting = line.message_id in self._waiting
             self._waiting.discard(line.message_id)
             self._failed.discard(line.message_id)
-            note = "sent now" if was_waiting else ""
+            note = tr("sent now") if was_waiting else ""
             if not self._echoes and not was_waiting:
-                return [((("number", f"^{line.seq} "), ("mark", "sent")))]
+                return [((("number", f"^{line.seq} "), ("mark", tr("sent"))))]
         return line_lines(line, self.look, place=place, target=_target(line, entry), note=note)
 
     def _unsent(self, message: Message, entry: Conversation, state: ClientState) -> list[TextLine]:
@@ -149,12 +153,13 @@ class Narrator:
             if message.message_id in self._failed:
                 return []
             self._failed.add(message.message_id)
-            note = f"NOT SENT ({message.reason}; /retry or /discard)"
+            note = tr("NOT SENT ({reason}; /retry or /discard)").format(reason=message.reason)
         elif message.message_id in self._waiting or (state.link.synced and not message.reason):
             return []
         else:
             self._waiting.add(message.message_id)
-            note = f"not sent yet ({message.reason or 'waiting for a connection'})"
+            reason = message.reason or tr("waiting for a connection")
+            note = tr("not sent yet ({reason})").format(reason=reason)
         place = "" if entry.name == state.current else safe_line(entry.name)
         return line_lines(message, self.look, place=place, target=_target(message, entry), note=note)
 
@@ -166,16 +171,16 @@ class Narrator:
         new_from = entry.new_from
         fresh = sum(1 for line in lines if new_from is not None and line.seq >= new_from)
         lines = [line for line in lines[-max(count, fresh) :] if line.seq]
-        title = f": {entry.title}" if entry.title and entry.kind != "private" else ""
+        title = tr(": {title}").format(title=entry.title) if entry.title and entry.kind != "private" else ""
         topic = f" ({entry.topic})" if entry.topic else ""
         story = Story([rule(f"{safe_line(entry.name)}{title}{topic}")])
         self._positions[entry.name] = entry.cursor
         for line in lines:
             if line.seq == new_from:
-                story.lines.append(rule(f"{entry.new_count} new", "mention"))
+                story.lines.append(rule(tr_n("{count} new", "{count} new", entry.new_count), "mention"))
             story.lines += line_lines(line, self.look, target=_target(line, entry))
         if not lines and not entry.has_older:
-            story.lines.append(rule("nothing was said here yet"))
+            story.lines.append(rule(tr("nothing was said here yet")))
         if lines:
             story.shown.append(Shown(entry.name, lines[0].first_seq, entry.cursor))
         elif entry.cursor:
@@ -217,6 +222,11 @@ def _unsent(state: ClientState) -> Iterator[tuple[Message, Conversation]]:
             yield message, entry
 
 
+def _new_since(entry: Conversation) -> str:
+    name = safe_line(entry.name)
+    return tr_n("{count} new in {name} since you left", "{count} new in {name} since you left", entry.unread, name=name)
+
+
 def _target(line: Line, entry: Conversation) -> Message | None:
     if not isinstance(line, Message) or line.reply_to is None:
         return None
@@ -228,15 +238,20 @@ def queue_text(state: ClientState) -> str:
     """Return in words what waits to be sent; empty if nothing does."""
     if not state.queued:
         return ""
-    return f"; {state.queued} message{'s' if state.queued > 1 else ''} of yours wait to be sent"
+    return tr_n("{count} message of yours waits to be sent", "{count} messages of yours wait to be sent", state.queued)
+
+
+def _behind(text: str) -> str:
+    return f"{tr('; ')}{text}" if text else ""
 
 
 def prompt(state: ClientState) -> TextLine:
     """Return the prompt: where one is, whether there is a connection, and where something is unread."""
-    parts: list[tuple[str, str]] = [("place", safe_line(state.current) if state.current else "no conversation")]
+    parts: list[tuple[str, str]] = [("place", safe_line(state.current) if state.current else tr("no conversation"))]
     if not state.link.synced:
-        queued = f", {state.queued} queued" if state.queued else ""
-        parts.append(("error", f" ({'offline' if state.link.status != 'connecting' else 'connecting'}{queued})"))
+        link = tr("connecting") if state.link.status == "connecting" else tr("offline")
+        queued = tr(", {count} queued").format(count=state.queued) if state.queued else ""
+        parts.append(("error", f" ({link}{queued})"))
     entries = [entry for entry in state.conversations.values() if entry.unread and not entry.muted]
     others = sorted((entry for entry in entries if entry.name != state.current), key=lambda entry: entry.sort_key)
     if others:
@@ -246,5 +261,5 @@ def prompt(state: ClientState) -> TextLine:
             parts.append(("", ", " if number else ""))
             parts.append(("mention" if entry.mentions else "", f"{safe_line(entry.name)} {entry.unread}{mentions}"))
         more = len(others) - MAX_NAMED
-        parts.append(("", f", {more} more]" if more > 0 else "]"))
+        parts.append(("", tr(", {count} more]").format(count=more) if more > 0 else "]"))
     return (*parts, ("", "> "))

@@ -13,6 +13,7 @@ from chat_client.core.answers import Recipient
 from chat_client.core.config import load_config
 from chat_client.core.errors import RequestError
 from chat_client.core.events import Acked
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Conversation, Message, kind_of
 from chat_client.core.text import safe_line
 from chat_client.line.codes import FAILED, NOT_YET, OK, UNREACHABLE, USAGE, CommandError
@@ -40,7 +41,9 @@ def conversation_named(text: str) -> str:
         if kind in ("group", "private"):
             return name[0] + (group_name(name[1:]) if kind == "group" else user_name(name[1:]))
     except ValueError as error:
-        raise CommandError(USAGE, f"{safe_line(text)!r} is no conversation: {error}") from None
+        raise CommandError(
+            USAGE, tr("{text!r} is no conversation: {error}").format(text=safe_line(text), error=error)
+        ) from None
     return name
 
 
@@ -52,7 +55,10 @@ def known_conversation(state: ClientState, name: str) -> Conversation | None:
     """
     entry = state.conversations.get(name)
     if name.startswith("#") and (entry is None or entry.role is None):
-        raise CommandError(FAILED, f"{name} is not one of your groups: join it first (chat-cli, then /join {name})")
+        raise CommandError(
+            FAILED,
+            tr("{name} is not one of your groups: join it first (chat-cli, then /join {name})").format(name=name),
+        )
     return entry
 
 
@@ -71,14 +77,16 @@ def send(arguments: Namespace) -> int:
     """Send a message and wait until it is on the server's disk, or farther."""
     conversation = conversation_named(arguments.conversation)
     if conversation[0] == "!":
-        raise CommandError(USAGE, f"{conversation} is for reading: send to a '#group' or a @user")
+        raise CommandError(
+            USAGE, tr("{conversation} is for reading: send to a '#group' or a @user").format(conversation=conversation)
+        )
     text = " ".join(arguments.text) if arguments.text else _standard_input()
     return asyncio.run(_send(arguments, conversation, text))
 
 
 def _standard_input() -> str:
     if sys.stdin.isatty():
-        sys.stderr.write("chat-cli send: type the text, ctrl-d on an empty line sends it\n")
+        sys.stderr.write(f"chat-cli send: {tr('type the text, ctrl-d on an empty line sends it')}\n")
     return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
 
 
@@ -91,7 +99,7 @@ async def _send(arguments: Namespace, conversation: str, text: str) -> int:
         try:
             message_id = await client.post(conversation, text, arguments.id)
         except RequestError as error:
-            raise CommandError(FAILED, f"nothing was sent: {error.message}") from None
+            raise CommandError(FAILED, tr("nothing was sent: {reason}").format(reason=error.message)) from None
         ack = await acknowledged(client, conversation, message_id, arguments.timeout)
         if arguments.json:
             _put_json(_ack(ack))
@@ -116,7 +124,7 @@ async def acknowledged(client: ScriptClient, conversation: str, message_id: str,
         message = find(state)
         return message_id in client.acks or (message is not None and message.status != "pending")
 
-    kept = "the message is queued and goes out with the next run of chat-cli or chat-tui"
+    kept = tr("the message is queued and goes out with the next run of chat-cli or chat-tui")
     try:
         await client.ready(timeout_s)
     except CommandError as error:
@@ -128,10 +136,10 @@ async def acknowledged(client: ScriptClient, conversation: str, message_id: str,
     if message is None or message.status == "pending":
         why = f" ({message.reason})" if message is not None and message.reason else ""
         code = NOT_YET if client.state.link.synced else UNREACHABLE
-        raise CommandError(code, f"the server did not acknowledge in time{why}: {kept}")
+        raise CommandError(code, tr("the server did not acknowledge in time{why}: {kept}").format(why=why, kept=kept))
     if message.status == "failed":
         await client.discard(message_id)
-        raise CommandError(FAILED, f"nothing was sent or kept: {message.reason}")
+        raise CommandError(FAILED, tr("nothing was sent or kept: {reason}").format(reason=message.reason))
     # Its ack was lost with a connection; that it stands in the log is as good, but who has it was not told.
     return Acked(conversation, message_id, message.seq, message.timestamp_ms, "", 0, 0)
 
@@ -157,20 +165,30 @@ async def _wait_for_recipients(client: ScriptClient, ack: Acked, wanted: str, de
         try:
             recipients = await client.receipts(ack.conversation, ack.message_id)
             if not recipients:
-                raise CommandError(FAILED, f"the message is sent, but nobody else is in {ack.conversation}")
+                raise CommandError(
+                    FAILED,
+                    tr("the message is sent, but nobody else is in {conversation}").format(
+                        conversation=ack.conversation
+                    ),
+                )
             missing = [recipient for recipient in recipients if recipient.state not in _READ[wanted]]
             if not missing:
                 return OK
         except RequestError as error:
             if error.code not in ("offline", "connection_lost", "timeout", "rate_limited", "overloaded"):
                 raise CommandError(
-                    FAILED, f"the message is sent, but who has it is not told: {error.message}"
+                    FAILED, tr("the message is sent, but who has it is not told: {reason}").format(reason=error.message)
                 ) from None
         left = deadline - loop.time()
         if left <= 0:
             names = ", ".join(f"@{recipient.user} ({recipient.state})" for recipient in missing[:5])
-            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            text = f"the message is sent, but not {wanted} yet by {names}{more}" if names else "the message is sent"
+            if len(missing) > 5:
+                names = tr("{names} and {count} more").format(names=names, count=len(missing) - 5)
+            text = tr("the message is sent")
+            if names:
+                not_read = tr("the message is sent, but not read yet by {names}")
+                not_delivered = tr("the message is sent, but not delivered yet to {names}")
+                text = safe_line((not_read if wanted == "read" else not_delivered).format(names=names))
             raise CommandError(NOT_YET, text)
         await asyncio.sleep(min(RECEIPT_PAUSE_S, left))
 
@@ -206,11 +224,11 @@ def _conversation(entry: Conversation) -> dict[str, Any]:
 
 def conversation_line(entry: Conversation, state: ClientState) -> str:
     """Return a conversation with what is unread in it as one line."""
-    unread = f"{entry.unread} unread" if entry.unread else ""
-    mentions = f"{entry.mentions} mention you" if entry.mentions else ""
-    marks = ", ".join(mark for mark in (unread, mentions, "muted" if entry.muted else "") if mark)
+    unread = tr_n("{count} unread", "{count} unread", entry.unread) if entry.unread else ""
+    mentions = tr_n("{count} mentions you", "{count} mention you", entry.mentions) if entry.mentions else ""
+    marks = tr(", ").join(mark for mark in (unread, mentions, tr("muted") if entry.muted else "") if mark)
     title = state.name_of(entry.name[1:]) if entry.kind == "private" else entry.title
-    return "  ".join(part for part in (safe_line(entry.name), marks or "nothing new", title) if part)
+    return "  ".join(part for part in (safe_line(entry.name), marks or tr("nothing new"), title) if part)
 
 
 def history(arguments: Namespace) -> int:
@@ -253,7 +271,7 @@ async def _search(arguments: Namespace, where: str | None) -> int:
                 limit=min(left, 100),
             )
             if page.local:
-                raise CommandError(UNREACHABLE, "the connection was lost before the server answered: try again")
+                raise CommandError(UNREACHABLE, tr("the connection was lost before the server answered: try again"))
             for hit in page.hits:
                 if arguments.json:
                     _put_json(_hit(hit.conversation, hit.message))

@@ -11,9 +11,11 @@ from typing import Final
 
 import msgspec
 
+from chat_client.core.language import tr, tr_n
 from chat_client.core.lines import line_of
 from chat_client.core.results import Listing
 from chat_client.core.state import Gap, Line, Message, SystemLine
+from chat_client.core.terms import action_sentence
 from chat_client.core.text import printable, safe_line
 from chat_protocol.packets import Deleted, Edited, LogEvent, Reaction
 
@@ -94,21 +96,23 @@ def line_lines(
             return [_gap_line(line, place)]
         case SystemLine():
             head = _head(line.timestamp_ms, look, place, line.seq)
-            return _flow((*head, ("mark", f"* {line.content}")), (), look)
+            return _flow((*head, ("mark", f"* {action_sentence(line.action, line.subject, line.content)}")), (), look)
         case Message():
             head = _head(line.timestamp_ms, look, place, line.seq)
             return _flow((*head, *_sender(line, target, note)), _body(line), look)
 
 
 def _gap_line(gap: Gap, place: str) -> TextLine:
-    where = f" of {place}" if place else ""
-    events = "1 event" if gap.count == 1 else f"{gap.count} events"
+    events = tr_n("{count} event", "{count} events", gap.count)
+    if place:
+        events = tr("{events} of {place}").format(events=events, place=place)
     reasons = {
-        "limit": "/more shows them",
-        "retention": "the server keeps them no longer",
-        "not_visible": "not for you",
+        "limit": tr("/more shows them"),
+        "retention": tr("the server keeps them no longer"),
+        "not_visible": tr("not for you"),
     }
-    return rule(f"{events}{where} before this not shown: {reasons.get(gap.reason, gap.reason)}")
+    reason = reasons.get(gap.reason, gap.reason)
+    return rule(tr("{events} before this not shown: {reason}").format(events=events, reason=reason))
 
 
 def _head(timestamp_ms: int, look: Look, place: str, seq: int) -> TextLine:
@@ -122,25 +126,28 @@ def _head(timestamp_ms: int, look: Look, place: str, seq: int) -> TextLine:
 
 def _sender(message: Message, target: Message | None, note: str) -> TextLine:
     if message.kind == "notification":
-        return (("mark", f"notification ({message.topic})"), ("", ": "))
-    name = "you" if message.mine else who(message)
+        return (("mark", tr("notification ({topic})").format(topic=message.topic)), ("", tr(": ")))
+    name = tr("you") if message.mine else who(message)
     fragments: list[Fragment] = []
     if message.kind == "broadcast":
-        fragments.append(("mark", "announcement by "))
+        fragments.append(("mark", tr("announcement by ")))
     fragments.append(("own" if message.mine else "name", name))
     if message.reply_to is not None:
-        fragments.append(("mark", f" to ^{target.seq} of {who(target)}" if target else " to an older message"))
+        to: str = tr(" to an older message")
+        if target:
+            to = tr(" to ^{number} of {name}").format(number=target.seq, name=who(target))
+        fragments.append(("mark", to))
     if message.mentions_me:
-        fragments.append(("mention", " mentions you"))
+        fragments.append(("mention", tr(" mentions you")))
     if note:
-        fragments.append(("error" if message.status == "failed" else "mark", f", {note}"))
-    return (*fragments, ("", ": "))
+        fragments.append(("error" if message.status == "failed" else "mark", f"{tr(', ')}{note}"))
+    return (*fragments, ("", tr(": ")))
 
 
 def _body(message: Message) -> TextLine:
     if message.deleted:
-        return (("mark", "(deleted)"),)
-    marks = ["edited"] if message.edited_at_ms is not None else []
+        return (("mark", tr("(deleted)")),)
+    marks: list[str] = [tr("edited")] if message.edited_at_ms is not None else []
     marks += [f"{reaction.emoji} {len(reaction.users)}" for reaction in message.reactions if reaction.users]
     style = "mention" if message.mentions_me else ""
     suffix: TextLine = (("mark", f" ({', '.join(marks)})"),) if marks else ()
@@ -150,22 +157,23 @@ def _body(message: Message) -> TextLine:
 def changed_lines(before: Message, after: Message, look: Look, *, place: str = "", me: str = "") -> list[TextLine]:
     """Return what to say when a message that was shown is another one now: edited, deleted, reacted to."""
     lines: list[TextLine] = []
-    whose = "your message" if after.mine else f"the message of {who(after)}"
+    whose = tr("your message") if after.mine else tr("the message of {name}").format(name=who(after))
     number: Fragment = ("number", f"^{after.seq}")
     head: TextLine = (("place", f"{place} "),) if place else ()
     if after.deleted:
         if not before.deleted:
-            lines += _flow((*head, ("mark", f"* {whose} "), number, ("mark", " was deleted")), (), look)
+            lines += _flow((*head, ("mark", f"* {whose} "), number, ("mark", tr(" was deleted"))), (), look)
         return lines
     if after.content != before.content:
         lines += _flow(
-            (*head, ("mark", f"* {whose} "), number, ("mark", " was edited: ")), (("", after.content),), look
+            (*head, ("mark", f"* {whose} "), number, ("mark", tr(" was edited: "))), (("", after.content),), look
         )
     for emoji, user, is_new in _reaction_changes(before, after):
-        name = "you" if user == me else f"@{user}"
-        verb = f"reacted {emoji} to" if is_new else f"took {emoji} back from"
+        name = tr("you") if user == me else f"@{user}"
+        did = tr("* {name} reacted {emoji} to {whose} ") if is_new else tr("* {name} took {emoji} back from {whose} ")
+        told = did.format(name=name, emoji=emoji, whose=whose)
         text = f" “{quote(after.content)}”"
-        lines += _flow((*head, ("mark", f"* {name} {verb} {whose} "), number, ("mark", text)), (), look)
+        lines += _flow((*head, ("mark", told), number, ("mark", text)), (), look)
     return lines
 
 
@@ -184,20 +192,24 @@ def event_lines(event: LogEvent, look: Look, *, me: str, place: str = "") -> lis
     if line is not None:
         return line_lines(line, look, place=place)
     head = _head(event.timestamp, look, place, event.seq)
-    sender = "you" if event.sender == me else f"@{safe_line(event.sender)}"
+    sender = tr("you") if event.sender == me else f"@{safe_line(event.sender)}"
     match event:
         case Edited() if isinstance(event.content, str) and event.deleted is not True:
-            return _flow((*head, ("mark", f"* {sender} edited a message: ")), (("", printable(event.content)),), look)
+            return _flow(
+                (*head, ("mark", tr("* {sender} edited a message: ").format(sender=sender))),
+                (("", printable(event.content)),),
+                look,
+            )
         case Edited():
-            text = "edited a message that is deleted now"
+            did = tr("edited a message that is deleted now")
         case Deleted():
-            text = "deleted a message"
+            did = tr("deleted a message")
         case Reaction():
-            verb = "took back the reaction" if event.removed else "reacted"
-            text = f"{verb} {safe_line(event.emoji)}"
+            did = tr("took back the reaction {emoji}") if event.removed else tr("reacted {emoji}")
+            did = safe_line(did.format(emoji=safe_line(event.emoji)))
         case _:
-            text = safe_line(type(event).__name__)
-    return _flow((*head, ("mark", f"* {sender} {text}")), (), look)
+            did = safe_line(type(event).__name__)
+    return _flow((*head, ("mark", f"* {sender} {did}")), (), look)
 
 
 def listing_lines(listing: Listing, look: Look) -> list[TextLine]:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from chat_client.core.errors import RequestError
+from chat_client.core.language import tr
 from chat_client.core.state import ClientState, Conversation
 from chat_client.line.codes import USAGE, CommandError
 from chat_client.line.script import ScriptClient
@@ -57,7 +58,9 @@ class Cursor(msgspec.Struct, frozen=True):
             data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             return msgspec.json.decode(data, type=cls)
         except (binascii.Error, ValueError, msgspec.DecodeError):
-            raise CommandError(USAGE, "the cursor is none that chat-cli tail wrote: give one of its lines") from None
+            raise CommandError(
+                USAGE, tr("the cursor is none that chat-cli tail wrote: give one of its lines")
+            ) from None
 
 
 async def newest(client: ScriptClient, conversation: str, count: int, *, lines_only: bool = False) -> list[LogEvent]:

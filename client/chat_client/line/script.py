@@ -10,6 +10,7 @@ from chat_client.core.accounts import Account, Credentials
 from chat_client.core.client import ChatClient
 from chat_client.core.errors import ProfileInUse
 from chat_client.core.events import Acked, Arrived, Event
+from chat_client.core.language import tr
 from chat_client.core.profile import Profile
 from chat_client.core.sending import Outgoing
 from chat_client.core.state import ClientState, Link, Message
@@ -128,12 +129,13 @@ def _bounded(text: str) -> str:
 
     content = sendable(text)
     if not content.strip():
-        raise CommandError(FAILED, "there is nothing to send: give a text, or write it to standard input")
+        raise CommandError(FAILED, tr("there is nothing to send: give a text, or write it to standard input"))
     if len(content) > MAX_CONTENT_CHARS or len(content.encode()) > MAX_CONTENT_BYTES:
         raise CommandError(
             FAILED,
-            f"nothing was sent: {len(content)} characters are too many, at most {MAX_CONTENT_CHARS}"
-            f" ({MAX_CONTENT_BYTES} bytes) go into one message",
+            tr(
+                "nothing was sent: {count} characters are too many, at most {most} ({bytes} bytes) go into one message"
+            ).format(count=len(content), most=MAX_CONTENT_CHARS, bytes=MAX_CONTENT_BYTES),
         )
     return content
 
@@ -143,13 +145,15 @@ def link_error(account: Account, link: Link) -> CommandError:
     address = account.address.key
     if link.code in _NO_LOGIN:
         how = f"chat-cli login --server {address} --user {account.user}"
-        return CommandError(NOT_LOGGED_IN, f"not logged in as {account.key}: run {how}")
+        return CommandError(
+            NOT_LOGGED_IN, tr("not logged in as {account}: run {how}").format(account=account.key, how=how)
+        )
     if link.status == "refused":
         hint = f": chat-cli login --server {address} --user {account.user}" if link.code == "untrusted" else ""
         return CommandError(FAILED, f"{link.detail}{hint}")
-    detail = link.detail or f"{address} did not answer in time"
+    detail = link.detail or tr("{address} did not answer in time").format(address=address)
     if link.code in TRANSIENT:
-        detail = f"{address} is busy: {detail}"
+        detail = tr("{address} is busy: {detail}").format(address=address, detail=detail)
     return CommandError(UNREACHABLE, detail)
 
 

@@ -11,6 +11,7 @@ from chat_client.core.accounts import Account, Credentials
 from chat_client.core.addresses import ServerAddress, ServerLink, parse_link
 from chat_client.core.config import load_config
 from chat_client.core.errors import RequestError
+from chat_client.core.language import mark, tr
 from chat_client.core.profile import Profile
 from chat_client.core.text import safe_line
 from chat_client.core.trust import changed_certificate
@@ -21,7 +22,7 @@ from chat_protocol.names import user_name
 __all__ = ["account_for", "first_run", "link_of", "log_in", "log_in_command", "profile_of", "require_account", "trust"]
 
 ATTEMPTS: Final = 3
-_NO_ACCOUNT: Final = (
+_NO_ACCOUNT: Final = mark(
     "no account is known here: run chat-cli login, or chat-cli register, with --server HOST:PORT --user NAME"
 )
 
@@ -70,7 +71,7 @@ def require_account(arguments: Namespace, profile: Profile) -> Account:
     """
     account = account_for(arguments, profile)
     if account is None:
-        raise CommandError(NOT_LOGGED_IN, _NO_ACCOUNT)
+        raise CommandError(NOT_LOGGED_IN, tr(_NO_ACCOUNT))
     return account
 
 
@@ -80,7 +81,9 @@ def _user(text: str) -> str:
     try:
         return user_name(text.removeprefix("@"))
     except ValueError as error:
-        raise CommandError(USAGE, f"{safe_line(text)} is no name of a user: {error}") from None
+        raise CommandError(
+            USAGE, tr("{text} is no name of a user: {error}").format(text=safe_line(text), error=error)
+        ) from None
 
 
 def _ask(question: str, default: str = "") -> str:
@@ -91,7 +94,7 @@ def _ask(question: str, default: str = "") -> str:
     print(shown, end="", file=sys.stderr, flush=True)  # noqa: T201 - a question on the terminal
     line = sys.stdin.readline()
     if not line:
-        raise CommandError(FAILED, "nothing was changed")
+        raise CommandError(FAILED, tr("nothing was changed"))
     return line.strip() or default
 
 
@@ -101,27 +104,29 @@ def _password(arguments: Namespace, *, twice: bool) -> str:
         try:
             text = Path(arguments.password_file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise CommandError(FAILED, f"{arguments.password_file} cannot be read: {reason}") from None
+            reason = getattr(error, "strerror", None) or tr("it is not UTF-8")
+            raise CommandError(
+                FAILED, tr("{path} cannot be read: {reason}").format(path=arguments.password_file, reason=reason)
+            ) from None
         return text.split("\n", 1)[0].removesuffix("\r")
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    password = getpass.getpass("Password: ")
-    if twice and getpass.getpass("Again: ") != password:
-        raise CommandError(FAILED, "the two passwords differ: nothing was changed")
+    password = getpass.getpass(tr("Password: "))
+    if twice and getpass.getpass(tr("Again: ")) != password:
+        raise CommandError(FAILED, tr("the two passwords differ: nothing was changed"))
     return password
 
 
 def _account(arguments: Namespace) -> tuple[Account, ServerLink]:
     """Return whom to log in where, asking for what was not given."""
     if not arguments.server:
-        arguments.server = _ask("Server (HOST:PORT or chat://…)")
+        arguments.server = _ask(tr("Server (HOST:PORT or chat://…)"))
     link = link_of(arguments)
     if link is None:
-        raise CommandError(USAGE, "name the server: --server HOST:PORT")
-    name = arguments.user or link.user or _ask("User name", getpass.getuser() if sys.stdin.isatty() else "")
+        raise CommandError(USAGE, tr("name the server: --server HOST:PORT"))
+    name = arguments.user or link.user or _ask(tr("User name"), getpass.getuser() if sys.stdin.isatty() else "")
     if not name:
-        raise CommandError(USAGE, "name the user: --user NAME")
+        raise CommandError(USAGE, tr("name the user: --user NAME"))
     return Account(link.address, _user(name)), link
 
 
@@ -129,7 +134,7 @@ def log_in_command(arguments: Namespace) -> int:
     """``login`` and ``register``: open a session and keep its token."""
     profile = profile_of(arguments)
     account = log_in(arguments, profile, register=arguments.command == "register")
-    print(f"logged in as {account.key}")  # noqa: T201 - the command's output
+    print(tr("logged in as {account}").format(account=account.key))  # noqa: T201 - the command's output
     return OK
 
 
@@ -166,16 +171,20 @@ def trust(arguments: Namespace) -> int:
     link = parse_link(arguments.address)
     fingerprint = arguments.sha256 or link.fingerprint
     if not fingerprint:
-        raise CommandError(USAGE, "name the fingerprint, sha256: and 64 hex digits, as the server's admin tells it")
+        raise CommandError(USAGE, tr("name the fingerprint, sha256: and 64 hex digits, as the server's admin tells it"))
     profile.prepare()
     before = profile.trust.pin(link.address)
     profile.trust.replace(link.address, fingerprint)
     now = profile.trust.pin(link.address)
     if before == now:
-        print(f"{link.address.key} is trusted with this certificate already")  # noqa: T201 - the command's output
+        print(tr("{address} is trusted with this certificate already").format(address=link.address.key))  # noqa: T201 - the command's output
     else:
-        shown = f", no longer {before}" if before else ""
-        print(f"{link.address.key} is trusted with {now}{shown}")  # noqa: T201 - the command's output
+        trusted = (
+            tr("{address} is trusted with {now}, no longer {before}")
+            if before
+            else tr("{address} is trusted with {now}")
+        )
+        print(trusted.format(address=link.address.key, now=now, before=before))  # noqa: T201 - the command's output
     return OK
 
 
@@ -196,12 +205,15 @@ async def _trusts(client: ScriptClient, address: ServerAddress) -> bool:
     if not sys.stdin.isatty():
         raise CommandError(
             FAILED,
-            f"{address.key} is not known yet: compare this with what the server printed, then add --fingerprint"
-            f" {fingerprint}",
+            tr(
+                "{address} is not known yet: compare this with what the server printed, then add"
+                " --fingerprint {fingerprint}"
+            ).format(address=address.key, fingerprint=fingerprint),
         )
-    print(f"{address.key} is not known yet. Its certificate is\n  {fingerprint}", file=sys.stderr)  # noqa: T201
-    if not _ask("Is that what the server printed when it started? (yes/no)", "no").lower().startswith("y"):
-        raise CommandError(FAILED, "nothing was sent and nothing is kept")
+    known = tr("{address} is not known yet. Its certificate is").format(address=address.key)
+    print(f"{known}\n  {fingerprint}", file=sys.stderr)  # noqa: T201 - on the terminal, before the question
+    if not _ask(tr("Is that what the server printed when it started? (yes/no)"), "no").lower().startswith("y"):
+        raise CommandError(FAILED, tr("nothing was sent and nothing is kept"))
     await client.trust(fingerprint)
     return True
 
@@ -222,10 +234,12 @@ def first_run(arguments: Namespace, profile: Profile) -> Account:
     if account is not None and profile.accounts.token(account):
         return account
     if not sys.stdin.isatty():
-        raise CommandError(NOT_LOGGED_IN, _NO_ACCOUNT)
+        raise CommandError(NOT_LOGGED_IN, tr(_NO_ACCOUNT))
     if account is not None and not arguments.server:
         arguments.server, arguments.user = str(account.address), account.user
-    answer = "login" if account is not None else _ask("Log in, or register a new account? (login/register)", "login")
+    answer = (
+        "login" if account is not None else _ask(tr("Log in, or register a new account? (login/register)"), "login")
+    )
     for attempt in range(ATTEMPTS):
         try:
             return log_in(arguments, profile, register=answer.lower().startswith("r"))

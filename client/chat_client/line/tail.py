@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from chat_client.core.config import load_config
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState
 from chat_client.core.text import safe_line
 from chat_client.line.codes import FAILED, OK, CommandError
@@ -41,8 +42,10 @@ class _CursorFile:
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it holds no cursor"
-            raise CommandError(FAILED, f"{self._path} cannot be read: {reason}") from None
+            reason = getattr(error, "strerror", None) or tr("it holds no cursor")
+            raise CommandError(
+                FAILED, tr("{path} cannot be read: {reason}").format(path=self._path, reason=reason)
+            ) from None
         return self._written
 
     def write(self, cursor: str) -> None:
@@ -57,7 +60,9 @@ class _CursorFile:
                 os.fsync(file.fileno())
             draft.replace(self._path)
         except OSError as error:
-            raise CommandError(FAILED, f"{self._path} cannot be written: {error.strerror}") from None
+            raise CommandError(
+                FAILED, tr("{path} cannot be written: {error}").format(path=self._path, error=error.strerror)
+            ) from None
         self._written = cursor
 
 
@@ -78,7 +83,12 @@ class _Tail:
             fields = msgspec.to_builtins(event)
             self._out(json.dumps({**fields, "cursor": str(self._reader.cursor)}))
         elif isinstance(event, packets.Skip):
-            self._out(plain(rule(f"{event.to} older events of {safe_line(event.conversation)} are not shown")))
+            name = safe_line(event.conversation)
+            told = tr_n(
+                "{count} older event of {name} is not shown", "{count} older events of {name} are not shown",
+                event.to, name=name,
+            )  # fmt: skip
+            self._out(plain(rule(told)))
         else:
             place = safe_line(event.conversation) if self._names_places else ""
             for line in event_lines(event, self._look, me=self._client.state.me, place=place):
@@ -113,7 +123,7 @@ class _Tail:
         await self._reader.start_with_newest(count)
 
     def _tell_replaced(self) -> None:
-        text = "the server's store is another one than before: positions are void, the newest events follow"
+        text = tr("the server's store is another one than before: positions are void, the newest events follow")
         sys.stderr.write(f"chat-cli tail: {text}\n")
 
     async def _step(self) -> None:

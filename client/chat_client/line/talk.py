@@ -12,6 +12,7 @@ from chat_client.core.accounts import Account
 from chat_client.core.commands import perform
 from chat_client.core.config import ClientConfig, load_config
 from chat_client.core.errors import RequestError
+from chat_client.core.language import mark, tr
 from chat_client.core.parsing import parse_line
 from chat_client.core.profile import Profile
 from chat_client.core.results import Listing, Opened, PasswordWanted, Quit, Result, Told
@@ -35,9 +36,9 @@ FAREWELL_S: Final = 10.0
 """How long the end of piped input waits for acks."""
 
 LOCAL_COMMANDS: Final = {
-    "go": "Open a conversation: #group or @user; its name alone does, too.",
-    "more": "Show older messages of this conversation.",
-    "unread": "List your conversations with what is unread.",
+    "go": mark("Open a conversation: #group or @user; its name alone does, too."),
+    "more": mark("Show older messages of this conversation."),
+    "unread": mark("List your conversations with what is unread."),
 }
 """What only this client needs; all other commands are the core's."""
 
@@ -125,7 +126,7 @@ class Talk:
         except asyncio.CancelledError:
             if not self._running.cancelled():
                 raise
-            self._say("interrupted")
+            self._say(tr("interrupted"))
             return True
         finally:
             self._running = None
@@ -178,8 +179,8 @@ class Talk:
                 self._say(text)
             case Listing():
                 lines = listing_lines(result, self._screen.look(self._config))
-                if result.title == "Commands":
-                    lines[-1:-1] = [(("", f"  /{name}  {summary}"),) for name, summary in LOCAL_COMMANDS.items()]
+                if result.title == tr("Commands"):
+                    lines[-1:-1] = [(("", f"  /{name}  {tr(summary)}"),) for name, summary in LOCAL_COMMANDS.items()]
                 self._screen.show(lines)
             case Opened(conversation, seq):
                 await self.open(conversation, seq)
@@ -193,17 +194,19 @@ class Talk:
         entries = sorted(state.conversations.values(), key=lambda entry: entry.sort_key)
         mine = [entry for entry in entries if entry.kind != "group" or entry.role is not None]
         lines: list[TextLine] = [(("", f"  {conversation_line(entry, state)}"),) for entry in mine]
-        self._screen.show([rule("conversations"), *lines])
+        self._screen.show([rule(tr("conversations")), *lines])
 
     async def _change_password(self) -> None:
-        old = await self._screen.secret("Old password: ")
-        new = await self._screen.secret("New password: ") if old else None
-        again = await self._screen.secret("Once more: ") if new else None
+        old = await self._screen.secret(tr("Old password: "))
+        new = await self._screen.secret(tr("New password: ")) if old else None
+        again = await self._screen.secret(tr("Once more: ")) if new else None
         if not old or not new or new != again:
-            self._say("the password is the old one" if not new or not again else "the two differ: it is the old one")
+            self._say(
+                tr("the password is the old one") if not new or not again else tr("the two differ: it is the old one")
+            )
             return
         await self.client.set_password(old, new)
-        self._say("the password is changed")
+        self._say(tr("the password is changed"))
 
     # ---- Conversations ----
 
@@ -223,13 +226,15 @@ class Talk:
         await self.client.wait_for(is_told, START_S)
         if name is None:
             self._overview()
-            self._say("open one with its name, like #group or @user; /help lists the commands")
+            self._say(tr("open one with its name, like #group or @user; /help lists the commands"))
             return
         try:
             await self._result(await perform(self.client, parse_line(f"/open {name}"), None))
         except (RequestError, ValueError) as error:
             if self._screen.is_pipe:
-                raise CommandError(FAILED, f"nothing was sent: {safe_line(str(error))}") from None
+                raise CommandError(
+                    FAILED, tr("nothing was sent: {reason}").format(reason=safe_line(str(error)))
+                ) from None
             self._narrator.quiet = ""
             self._say(safe_line(str(error)), "error")
 
@@ -250,7 +255,7 @@ class Talk:
         entry = self.client.state.conversations[name]
         if seq:
             lines = [*reversed(_some(entry.timeline.before(seq), 5)), *_some(entry.timeline.after(seq - 1), 6)]
-            self._screen.show([rule(f"{safe_line(name)}, around ^{seq}")])
+            self._screen.show([rule(tr("{name}, around ^{seq}").format(name=safe_line(name), seq=seq))])
             self._print(self._narrator.page(entry, lines))
         else:
             lines = [line for line in entry.timeline.tail(TAIL) if line.seq]
@@ -268,7 +273,7 @@ class Talk:
     async def _more(self) -> None:
         name = self.client.state.current
         if name is None:
-            self._say("no conversation is open: /go '#group'", "error")
+            self._say(tr("no conversation is open: /go '#group'"), "error")
             return
         before = self._oldest.get(name) or self._entry(name).timeline.first_seq or 1
         lines = _before(self._entry(name), before)
@@ -277,12 +282,16 @@ class Talk:
             lines = _before(self._entry(name), before)
         if not lines:
             is_all = not self._entry(name).has_older
-            self._say(f"{safe_line(name)} begins here" if is_all else "older messages need a connection")
+            self._say(
+                tr("{name} begins here").format(name=safe_line(name))
+                if is_all
+                else tr("older messages need a connection")
+            )
             return
         self._oldest[name] = lines[0].first_seq
-        self._say(f"older messages of {safe_line(name)}")
+        self._say(tr("older messages of {name}").format(name=safe_line(name)))
         self._print(self._narrator.page(self._entry(name), lines))
-        self._say("end of the older messages")
+        self._say(tr("end of the older messages"))
 
     def _entry(self, name: str) -> Conversation:
         return self.client.state.conversations[name]
@@ -368,7 +377,8 @@ async def _chat(
             await screen.flush()
         left = queue_text(client.state)
     if left:
-        sys.stderr.write(f"chat-cli: {left.removeprefix('; ')} and go out with the next run\n")
+        told = tr("{left} and go out with the next run").format(left=left)
+        sys.stderr.write(f"chat-cli: {told}\n")
         return UNREACHABLE
     return OK
 
