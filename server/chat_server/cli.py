@@ -16,7 +16,7 @@ from chat_server import __version__, log
 from chat_server.config import Config, ConfigError, is_loopback, load
 from chat_server.console import commands
 from chat_server.links import invite_link
-from chat_server.store.base import StoreError
+from chat_server.store.errors import StoreError
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2

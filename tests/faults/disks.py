@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Final
 
 from tests.faults.power import LOSSES
 from tests.faults.stage import Report, Stage, fault
 from tests.support.server import DEADLINE_S
 
-EXIT_DISK_FAILED = 70
+EXIT_DISK_FAILED: Final = 70
+WAL_LIMIT_BYTES: Final = 64 * 2**20
+"""What the write-ahead log comes back to once nobody holds it (docs/operating.md)."""
+GROWTH_S: Final = 120.0
+"""Until it has grown beyond that under load, on a machine that does something else as well."""
 
 
 @fault("power", quick=20, full=200)
@@ -94,3 +102,41 @@ def clock(folder: Path, seed: str, count: int) -> Report:
                 stage.server.start()
         findings = crowd.finish()
     return Report(findings, {"jumps": count, "acked": crowd.acked})
+
+
+@fault("reader", quick=1, full=10)
+def reader(folder: Path, seed: str, count: int) -> Report:
+    """Somebody reads the store without an end while all talk: acks go on, and the WAL shrinks afterwards (X22)."""
+    with Stage(folder, seed) as stage, stage.crowd() as crowd:
+        crowd.start()
+        wal = stage.server.data_dir / "chat.db-wal"
+        largest = 0
+        for number in range(count):
+            crowd.talk_until(50)
+            with held(stage.server.data_dir / "chat.db") as still:
+                seen = still()
+                crowd.fault("reader")
+                until = time.monotonic() + GROWTH_S
+                while wal.stat().st_size <= WAL_LIMIT_BYTES:
+                    assert time.monotonic() < until, f"only {wal.stat().st_size} bytes\n{stage.server.log()}"
+                    crowd.talk_until(200)
+                if number % 2:
+                    stage.server.kill9()
+                    stage.server.start()
+                    crowd.talk_until(200)
+                assert still() == seen, "who reads sees what is written meanwhile"
+                largest = max(largest, wal.stat().st_size)
+            until = time.monotonic() + DEADLINE_S
+            while wal.stat().st_size > WAL_LIMIT_BYTES:
+                assert time.monotonic() < until, f"still {wal.stat().st_size} bytes\n{stage.server.log()}"
+                crowd.talk_until(20)
+        findings = crowd.finish()
+    return Report(findings, {"readers": count, "WAL at most": f"{largest >> 20} MiB", "acked": crowd.acked})
+
+
+@contextmanager
+def held(path: Path) -> Iterator[Callable[[], int]]:
+    """A transaction that reads ``path``, by another program, until the end; gives how many events it sees."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        yield lambda: int(connection.execute("SELECT count(*) FROM event").fetchone()[0])

@@ -10,7 +10,7 @@ from chat_server.cli import main
 from chat_server.dispatch.dispatcher import Dispatcher
 from chat_server.dispatch.writer import Writer
 from chat_server.net.loop import IoThread
-from chat_server.store.base import StoreBroken
+from chat_server.store.errors import StoreBroken
 from chat_server.store.upkeep import Upkeep
 
 

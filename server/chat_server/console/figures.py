@@ -44,6 +44,7 @@ def stats_lines(stats: Stats) -> list[str]:
         *(_time_line(title, stats["latency"][part]) for part, title in PARTS),
         _line("connections", f"{stats['connections']:,}", _connections(stats)),
         _line("cache", f"{cache['bytes'] / 2**20:.1f} MiB", f"of recent events{hits}"),
+        _line("disk", _size(stats["disk"]["log_bytes"]), _disk(stats["disk"])),
     ]
     if stats["errors"]:
         lines.append(_line("refused", "", _counts(stats["errors"])))
@@ -169,6 +170,15 @@ def _ms(value: float) -> str:
 def _counts(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda each: -each[1])
     return " · ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in ordered)
+
+
+def _size(count_bytes: int) -> str:
+    return f"{count_bytes / 2**30:,.1f} GiB" if count_bytes >= 2**30 else f"{count_bytes / 2**20:.1f} MiB"
+
+
+def _disk(disk: Mapping[str, int]) -> str:
+    wal, index, free = (_size(disk[name]) for name in ("wal_bytes", "index_bytes", "free_bytes"))
+    return f"log; {wal} in its write-ahead log, {index} search index, {free} free"
 
 
 def _connections(stats: Stats) -> str:

@@ -14,8 +14,9 @@ from msgspec import structs
 
 from chat_server.console.link import ConsoleError
 from chat_server.store import chain
-from chat_server.store.base import SERVER, AuditLine, StoreError
+from chat_server.store.base import SERVER, AuditLine
 from chat_server.store.copies import backup, restore
+from chat_server.store.errors import StoreError
 from chat_server.store.sqlite import DATABASE
 from chat_server.store.verify import AuditLog, read_audit, verify
 

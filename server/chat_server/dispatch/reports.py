@@ -65,6 +65,7 @@ class Reports:
                 "commit": _commit_retry(self._writer, now),
             },
             "threads": cpu_seconds(),
+            "disk": msgspec.structs.asdict(self._writer.disk_use()),
             "cache": {"bytes": ring.size_bytes, "hits": ring.hits, "misses": ring.misses},
             "top_talkers": talkers,
         }

@@ -17,7 +17,8 @@ from chat_server.dispatch.inbox import Inbox
 from chat_server.dispatch.peer import News, Peer
 from chat_server.routing.effects import Begin, Changed, Commit, End, Log
 from chat_server.routing.lanes import Lane, Lanes
-from chat_server.store.base import BadWrite, Outcome, Store, StoreUnavailable, Write
+from chat_server.store.base import DiskUse, Outcome, Store, Write
+from chat_server.store.errors import BadWrite, StoreUnavailable
 
 _log = structlog.get_logger("store")
 
@@ -108,6 +109,10 @@ class Writer(threading.Thread):
     def depths(self) -> dict[str, int]:
         """How many jobs wait in each lane. Any thread."""
         return {lane.name.lower(): self._lanes.depth(lane) for lane in Lane}
+
+    def disk_use(self) -> DiskUse:
+        """What the store takes of the disk. Any thread."""
+        return self._store.disk_use()
 
     @property
     def depth(self) -> int:

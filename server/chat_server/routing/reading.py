@@ -31,7 +31,8 @@ from chat_server.routing.effects import (
     refuse,
 )
 from chat_server.routing.session import Session
-from chat_server.store.base import BadQuery, Hit, Located, MarkRead, Reader, StoredEvent
+from chat_server.store.base import Hit, Located, MarkRead, Reader, StoredEvent
+from chat_server.store.errors import BadQuery
 
 T = TypeVar("T")
 

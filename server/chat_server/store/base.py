@@ -18,29 +18,6 @@ SERVER: Final = 0
 """The user id of the server itself, the sender of system events."""
 
 
-class StoreError(Exception):
-    """A store operation failed as a whole; nothing of it was applied."""
-
-
-class StoreUnavailable(StoreError):
-    """It failed for a reason that may pass (disk full, busy); the same call may succeed later."""
-
-
-class StoreBroken(StoreError):
-    """It failed for a reason that does not pass (I/O or fsync error, corruption); stop, never acknowledge again."""
-
-
-class BadWrite(ValueError):
-    """One write of a batch can never be stored; nothing was applied. Without it the same batch may be committed.
-
-    ``index`` is its place in the batch. The router validates before, so this is a fault of the server's own.
-    """
-
-    def __init__(self, index: int, reason: str) -> None:
-        super().__init__(f"write {index} of the batch: {reason}")
-        self.index = index
-
-
 # ---- Rows: what is kept -------------------------------------------------------------------------------------------
 
 
@@ -370,10 +347,6 @@ class Snapshot(Struct, frozen=True):
     heads: dict[int, int]
 
 
-class BadQuery(Exception):
-    """A search that cannot be understood; the text says what to write instead."""
-
-
 class Reader(Protocol):
     """Reads of committed state. One thread each; every call is one short read transaction.
 
@@ -417,6 +390,16 @@ class Reader(Protocol):
         ...
 
 
+class DiskUse(Struct, frozen=True):
+    """What the files of a store take, and what is left for them."""
+
+    log_bytes: int
+    wal_bytes: int
+    """Committed, but not in the log's own file yet."""
+    index_bytes: int
+    free_bytes: int
+
+
 class Store(Protocol):
     """The one writer's side, used by a single thread after :meth:`load`."""
 
@@ -439,6 +422,10 @@ class Store(Protocol):
 
     def tidy(self) -> bool:
         """Do a small slice (some ms) of background work: index for search, checkpoint; True if more is left."""
+        ...
+
+    def disk_use(self) -> DiskUse:
+        """What it takes of the disk now. May be called from any thread."""
         ...
 
     def reader(self) -> Reader:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from chat_server.store.base import StoreBroken, StoreError, StoreUnavailable
+from chat_server.store.errors import StoreBroken, StoreError, StoreUnavailable
 
 OLDEST_SQLITE: Final = (3, 38, 0)
 """The first version with JSON functions in every build."""
+
+WAL_LIMIT_BYTES: Final = 64 * 2**20
+"""What the log of writes is cut to when it begins anew. It is longer only while something reads the store for long."""
 
 _BUSY_S: Final = 2.0
 _TRUNCATE_MS: Final = 50
@@ -34,7 +37,7 @@ _EVERY: Final[tuple[Pragma, ...]] = (
 _WRITER: Final[tuple[Pragma, ...]] = (
     ("journal_mode", "WAL", "wal"),
     ("secure_delete", "ON", 1),
-    ("journal_size_limit", str(64 * 2**20), 64 * 2**20),
+    ("journal_size_limit", str(WAL_LIMIT_BYTES), WAL_LIMIT_BYTES),
     ("wal_autocheckpoint", "4000", 4000),
     ("cache_size", "-32768", -32768),
 )
@@ -112,6 +115,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
             uri=True,
         )
         return _prepared(connection, path, (*_EVERY, *_READER))
+
+
+def wal(path: Path) -> Path:
+    """The write-ahead log beside the database ``path``."""
+    return path.with_name(path.name + "-wal")
 
 
 def truncated(connection: sqlite3.Connection) -> bool:

@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from chat_server.store.base import StoreBroken, StoreUnavailable
 from chat_server.store.connection import translating
+from chat_server.store.errors import StoreBroken, StoreUnavailable
 from chat_server.store.folder import FolderLock, make_private, sync_folder, touch_private
 from chat_server.store.mark import MARK
 from chat_server.store.sqlite import DATABASE

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from chat_server.store.base import StoreUnavailable
+from chat_server.store.errors import StoreUnavailable
 
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
@@ -52,6 +52,14 @@ def touch_private(path: Path) -> None:
         path.chmod(_PRIVATE_FILE)
     except OSError as error:
         raise StoreUnavailable(f"{path.name} cannot be used: {error.strerror}") from error
+
+
+def size_bytes(path: Path) -> int:
+    """The size of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class FolderLock:

@@ -21,8 +21,8 @@ from typing import Any, Final
 import msgspec
 
 from chat_server.store import records
-from chat_server.store.base import StoreBroken
 from chat_server.store.connection import NORMAL, open_writer, translated, truncated
+from chat_server.store.errors import StoreBroken
 from chat_server.store.folder import touch_private
 from chat_server.store.parts import HAS_SECURE_DELETE, SCHEMA, Parts, offered, part_of
 from chat_server.store.text import folded, tokens

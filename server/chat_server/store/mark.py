@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from chat_server.store.base import StoreBroken, StoreUnavailable
+from chat_server.store.errors import StoreBroken, StoreUnavailable
 from chat_server.store.folder import sync_folder
 
 MARK: Final = "chat.mark"

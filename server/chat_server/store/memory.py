@@ -20,10 +20,10 @@ from chat_server.store.base import (
     Appended,
     Audit,
     AuditLine,
-    BadWrite,
     Conflict,
     ConversationRow,
     DeviceRow,
+    DiskUse,
     DropConversation,
     DropDevice,
     DropInvitation,
@@ -50,6 +50,7 @@ from chat_server.store.base import (
     UserRow,
     Write,
 )
+from chat_server.store.errors import BadWrite
 from chat_server.store.index import content_of
 from chat_server.store.text import parse, snippet
 
@@ -272,6 +273,10 @@ class MemoryStore:
     def tidy(self) -> bool:
         """Nothing is ever left to do."""
         return False
+
+    def disk_use(self) -> DiskUse:
+        """Nothing of it."""
+        return DiskUse(log_bytes=0, wal_bytes=0, index_bytes=0, free_bytes=0)
 
     def reader(self) -> Reader:
         """See :class:`chat_server.store.base.Store`."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from chat_server.store import chain
-from chat_server.store.base import StoreBroken
+from chat_server.store.errors import StoreBroken
 
 APPLICATION_ID: Final = 0x63686174
 """``chat`` in ASCII: how ``file`` and this code know the database."""

@@ -15,8 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from chat_server.store import records
-from chat_server.store.base import Hit, Scope, StoreUnavailable
+from chat_server.store.base import Hit, Scope
 from chat_server.store.connection import open_reader, translated
+from chat_server.store.errors import StoreUnavailable
 from chat_server.store.index import Index, content_of, conversation_token, sender_token
 from chat_server.store.parts import offered
 from chat_server.store.text import Query, parse, snippet

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from chat_server.store.base import Outcome, Reader, Snapshot, StoreBroken, StoreUnavailable, Write
-from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating
-from chat_server.store.folder import FolderLock, make_private, touch_private
-from chat_server.store.index import Index
+from chat_server.store.base import DiskUse, Outcome, Reader, Snapshot, Write
+from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating, wal
+from chat_server.store.errors import StoreBroken, StoreUnavailable
+from chat_server.store.folder import FolderLock, make_private, size_bytes, touch_private
+from chat_server.store.index import INDEX, Index
 from chat_server.store.mark import MARK, Mark, refuse_a_loss
 from chat_server.store.migration import migrate, schema
 from chat_server.store.reader import SqliteReader
@@ -75,7 +77,7 @@ class SqliteStore:
                 # A server that was killed may have left erased text in the log of writes.
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self._index = Index(data_dir, self._connection, epoch)
-            self._upkeep = Upkeep(self._writer, self._index, mark)
+            self._upkeep = Upkeep(self._writer, self._index, mark, wal(self._path))
         except BaseException:
             self._connection.close()
             raise
@@ -91,6 +93,16 @@ class SqliteStore:
     def tidy(self) -> bool:
         """See :class:`chat_server.store.base.Store`."""
         return self._upkeep.slice()
+
+    def disk_use(self) -> DiskUse:
+        """See :class:`chat_server.store.base.Store`."""
+        index = self._path.with_name(INDEX)
+        return DiskUse(
+            log_bytes=size_bytes(self._path),
+            wal_bytes=size_bytes(wal(self._path)),
+            index_bytes=size_bytes(index) + size_bytes(wal(index)),
+            free_bytes=shutil.disk_usage(self._path.parent).free,
+        )
 
     def reader(self) -> Reader:
         """See :class:`chat_server.store.base.Store`."""

@@ -15,7 +15,7 @@ from unicodedata import normalize
 
 from msgspec import Struct
 
-from chat_server.store.base import BadQuery
+from chat_server.store.errors import BadQuery
 
 MOST_TERMS: Final = 32
 """Terms of a query."""

@@ -6,9 +6,10 @@ import sqlite3
 from typing import Final
 
 from chat_server.store import records, rows
-from chat_server.store.base import Append, BadWrite, Outcome, Snapshot, StoreBroken, Write
+from chat_server.store.base import Append, Outcome, Snapshot, Write
 from chat_server.store.batch import Batch, Suspects
 from chat_server.store.connection import translated, translating
+from chat_server.store.errors import BadWrite, StoreBroken
 
 PLACE_EVERY: Final = 4096
 """Events that enter ``recent`` before all of it moves to ``place``."""

@@ -30,6 +30,7 @@ def stats(**changed: Any) -> dict[str, Any]:
         "queues": {"system": 0, "private": 5, "group": 20, "broadcast": 0},
         "in_commit": 25,
         "retrying": {"pushes": [], "commit": None},
+        "disk": {"log_bytes": 3 << 20, "wal_bytes": 1 << 19, "index_bytes": 1 << 20, "free_bytes": 5 << 30},
         "threads": {"io-0": 1.0, "router": 2.0, "store-writer": 3.0},
         "cache": {"bytes": 1 << 20, "hits": 3, "misses": 1},
         "top_talkers": [{"user": "ada", "messages": 100}],
@@ -45,6 +46,7 @@ def test_everything_is_told() -> None:
     assert "system 0 · private 5 · group 20 · broadcast 0" in text
     assert "120 ms" in text
     assert "not found 3" in text
+    assert "3.0 MiB  log; 0.5 MiB in its write-ahead log, 1.0 MiB search index, 5.0 GiB free" in text
 
 
 def test_retries_are_told_with_their_reason() -> None:

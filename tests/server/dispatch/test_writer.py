@@ -7,7 +7,8 @@ from chat_server.dispatch.peer import News
 from chat_server.dispatch.writer import Job, Writer
 from chat_server.routing.effects import Commit
 from chat_server.routing.lanes import Lane
-from chat_server.store.base import Outcome, StoreUnavailable, Write
+from chat_server.store.base import Outcome, Write
+from chat_server.store.errors import StoreUnavailable
 from chat_server.store.memory import MemoryStore
 from tests.support.store import post, rooms
 

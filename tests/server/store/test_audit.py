@@ -11,7 +11,8 @@ from typing import Final
 import pytest
 
 from chat_server.store import chain, migration
-from chat_server.store.base import Audit, BadWrite, Reader, Store
+from chat_server.store.base import Audit, Reader, Store
+from chat_server.store.errors import BadWrite
 from chat_server.store.sqlite import DATABASE, SqliteStore, open_store
 from chat_server.store.verify import read_audit, verify
 from tests.support.store import ALICE, delete, post

@@ -11,7 +11,6 @@ from chat_server.store.base import (
     Appended,
     Audit,
     AuditLine,
-    BadWrite,
     Conflict,
     ConversationRow,
     DeviceRow,
@@ -37,6 +36,7 @@ from chat_server.store.base import (
     UserRow,
     Write,
 )
+from chat_server.store.errors import BadWrite
 from tests.support.store import ALICE, BOB, CAROL, DEV, OPS, contents, delete, device, edit, post
 
 UUID = "0197a5c0-1111-7000-8000-0123456789ab"

@@ -10,12 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from chat_server.store import index, upkeep
 from chat_server.store.base import DropConversation
 from chat_server.store.connection import open_writer, truncated
 from chat_server.store.index import INDEX
-from chat_server.store.sqlite import SqliteStore, open_store
+from chat_server.store.sqlite import DATABASE, SqliteStore, open_store
 from tests.support.store import ALICE, BOB, OPS, delete, edit, post, tidy
 
 
@@ -111,6 +112,40 @@ def test_a_long_reader_is_not_waited_for(tmp_path: Path) -> None:
             assert not truncated(writer)
         assert writer.execute("PRAGMA busy_timeout").fetchone() == (2000,)
         assert truncated(writer)
+
+
+def test_erasing_is_made_up_for_after_a_long_reader(disk: SqliteStore, tmp_path: Path) -> None:
+    """Another program that reads the log keeps what was deleted in the log of writes, until it ends and no longer."""
+    folder = tmp_path / "data"
+    disk.commit([post("Zanzibar", id="a"), post("keepsake", id="k")])
+    tidy(disk)
+    with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM event").fetchall()
+        disk.commit([delete("a", id="d")])
+        for _ in range(20):
+            assert disk.tidy(), "it has to be tried again"
+        assert remains(folder, "zanzibar")
+    tidy(disk)
+    assert set(remains(folder, "zanzibar", "keepsake")) == {"keepsake"}
+
+
+def test_a_long_log_of_writes_is_told_and_cut(
+    disk: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a reader keeps it from beginning anew it grows; the log says why, once a minute, and it is cut later."""
+    monkeypatch.setattr(upkeep, "WAL_LIMIT_BYTES", 1 << 16)
+    with closing(sqlite3.connect(tmp_path / "data" / DATABASE, isolation_level=None)) as reading, capture_logs() as log:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM event").fetchall()
+        for n in range(50):
+            disk.commit([post(f"filler {n}" * 20, id=f"m{n}")])
+            disk.tidy()
+        assert disk.disk_use().wal_bytes > 1 << 16
+    assert [line["log_level"] for line in log if "cannot be emptied" in line["event"]] == ["warning"]
+    tidy(disk)
+    assert disk.disk_use().wal_bytes <= 1 << 16
+    assert disk.disk_use().log_bytes > 0
 
 
 def test_an_index_that_deletes_in_another_way_is_made_anew(

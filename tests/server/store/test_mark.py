@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from chat_server.store import mark
-from chat_server.store.base import StoreBroken
 from chat_server.store.copies import backup, restore
+from chat_server.store.errors import StoreBroken
 from chat_server.store.folder import FolderLock
 from chat_server.store.mark import MARK
 from chat_server.store.sqlite import DATABASE, SqliteStore, open_store

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat_server.store import parts
-from chat_server.store.base import BadQuery, DropConversation, Reader, Scope, Store
+from chat_server.store.base import DropConversation, Reader, Scope, Store
+from chat_server.store.errors import BadQuery
 from chat_server.store.text import folded, tokens
 from tests.support.store import BOB, DEV, EVERYTHING, OPS, delete, edit, found, post, rooms, tidy
 

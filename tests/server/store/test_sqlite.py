@@ -15,16 +15,8 @@ import pytest
 
 from chat_server.store import connection as connections
 from chat_server.store import migration, upkeep
-from chat_server.store.base import (
-    Appended,
-    DropConversation,
-    Hit,
-    Reader,
-    Store,
-    StoreBroken,
-    StoreUnavailable,
-    Write,
-)
+from chat_server.store.base import Appended, DropConversation, Hit, Reader, Store, Write
+from chat_server.store.errors import StoreBroken, StoreUnavailable
 from chat_server.store.index import INDEX
 from chat_server.store.mark import MARK, Mark
 from chat_server.store.sqlite import DATABASE, SqliteStore, open_store
@@ -219,7 +211,7 @@ def test_a_damaged_disk_stops_everything(tmp_path: Path) -> None:
     script = """
 import resource, signal, sys
 from pathlib import Path
-from chat_server.store.base import StoreBroken, StoreUnavailable
+from chat_server.store.errors import StoreBroken, StoreUnavailable
 from chat_server.store.mark import MARK, Mark
 from chat_server.store.sqlite import open_store
 from tests.support.store import post, rooms

@@ -15,7 +15,6 @@ from chat_server.store import batch, writer
 from chat_server.store.base import (
     AT_HEAD,
     Advance,
-    BadQuery,
     ConversationRow,
     DropConversation,
     DropDevice,
@@ -28,6 +27,7 @@ from chat_server.store.base import (
     Snapshot,
     Write,
 )
+from chat_server.store.errors import BadQuery
 from chat_server.store.memory import MemoryStore
 from chat_server.store.sqlite import SqliteStore, open_store
 from chat_server.store.verify import verify
