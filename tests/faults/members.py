@@ -3,90 +3,132 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from tests.faults.checker import Run, Stored, check
+from tests.faults.checker import Finding, Run, Stored, check
+from tests.faults.crowd import Crowd
 from tests.faults.history import History
 from tests.faults.stage import Report, Stage, fault
-from tests.support.people import People, events_in, history, refusal, start_say, until_true
+from tests.support.people import People, contents, events_in, history, refusal, start_say, until_true
 from tests.support.wire import Client, Frame
 
-AROUND = 10
+AROUND: Final = 10
 """Messages that are on their way before the end of a membership, and as many behind it."""
+WORD: Final = "of-round"
+KINDS: Final = (("public", "since_join"), ("private", "since_join"), ("public", "all"), ("private", "all"))
+Seen = dict[str, list[Frame]]
+"""The events that somebody got, by the path on which they came."""
 
 
 @fault("members", quick=4, full=40)
 def members(folder: Path, seed: str, count: int) -> Report:
     """Members are kicked, leave and join again amid the talk, through kills; their groups are deleted (I11)."""
-    notes = History()
-    stored: list[Stored] = []
     with Stage(folder, seed) as stage, stage.crowd() as crowd:
-        people = People(stage.server.address)
-        owner, guest = people.users("owner", "guest")
         crowd.start()
-        for number in range(count):
-            crowd.talk_until(50)
-            conversation = f"#{people.group(owner, guest, history='since_join')}"
-            _end_amid_talk(owner, guest, conversation, is_kick=number % 2 == 0)
-            seen = {"push": events_in(guest.settle(), conversation)}
-            assert seen["push"], "nothing was pushed before the end"
-            if number % 4 > 1:
-                stage.server.kill9()
-                crowd.fault("kill")
-                stage.server.start()
-                people.address = stage.server.address
-                owner = people.again(owner)
-                owner.sync(limit=0)
-            guest = people.again(guest)
-            guest.sync()
-            seen |= _ask(owner, guest, conversation, "of-round")
-            guest.request("join", group=conversation[1:])
-            seen |= {f"{path} again": events for path, events in _ask(owner, guest, conversation, "of-round").items()}
-            log = history(owner, conversation)
-            _note(notes, guest.user, conversation, log, seen)
-            stored += [Stored(conversation, event["seq"], event["message_id"], "") for event in log]
-            admin = people.again(crowd.asker)  # who came first
-            admin.request("admin_delete_group", group=conversation[1:])
-            admin.socket.close()
-            for client in (owner, guest):
-                assert refusal(client, "history", conversation=conversation) == "not_found"
-                assert not _found(client, "of-round", conversation)
-        people.close()
-        findings = crowd.finish()
-    findings += check(Run(notes.notes, stored))
+        findings = end_memberships(stage, crowd, count)
+        findings += crowd.finish()
     return Report(findings, {"memberships ended": count, "acked": crowd.acked})
 
 
+def end_memberships(stage: Stage, crowd: Crowd, count: int) -> list[Finding]:
+    """End so many, in groups of all kinds, and look on every path for what came later."""
+    notes = History()
+    stored: list[Stored] = []
+    people = People(stage.server.address)
+    owner, guest = people.users("owner", "guest")
+    for number in range(count):
+        crowd.talk_until(50)
+        visibility, kept = KINDS[number % len(KINDS)]
+        conversation = f"#{people.group(owner, guest, visibility=visibility, history=kept)}"
+        _end_amid_talk(owner, guest, conversation, is_kick=number % 4 in (0, 3))
+        seen = {"push": events_in(guest.settle(), conversation)}
+        assert seen["push"], "nothing was pushed before the end"
+        if number % 4 > 1:
+            stage.server.kill9()
+            crowd.fault("kill")
+            stage.server.start()
+            people.address = stage.server.address
+            owner = people.again(owner)
+            owner.sync(limit=0)
+        guest = people.again(guest)
+        guest.sync()
+        outside = _ask(owner, guest, conversation)
+        assert outside["backlog"], "what came before the end is kept from who missed it"
+        _join_again(owner, guest, conversation, is_private=visibility == "private")
+        inside = _ask(owner, guest, conversation)
+        assert all(inside.values()), f"who is a member again sees nothing by {[p for p, e in inside.items() if not e]}"
+        log = history(owner, conversation)
+        if kept == "all":
+            for path in ("history", "search"):
+                assert set(contents(inside[path])) >= {f"{WORD} {n} late" for n in range(AROUND)}, path
+            seen |= outside
+        else:
+            seen |= outside | {f"{path} again": events for path, events in inside.items()}
+        _note(notes, guest.user, conversation, log, seen)
+        stored += [Stored(conversation, event["seq"], event["message_id"], "") for event in log]
+        _delete(people.again(crowd.asker), conversation)  # who came first is an admin
+        for client in (owner, guest):
+            assert refusal(client, "history", conversation=conversation) == "not_found"
+            assert not _found(client, conversation)
+    people.close()
+    return check(Run(notes.notes, stored))
+
+
 def _end_amid_talk(owner: Client, guest: Client, conversation: str, *, is_kick: bool) -> None:
-    """End the guest's membership between messages that do not wait for it."""
-    requests = [start_say(owner, conversation, f"of-round {number}") for number in range(AROUND)]
+    """End the guest's membership between messages that do not wait for it, the guest's own among them."""
+    group = conversation[1:]
+    early = [start_say(owner, conversation, f"{WORD} {number}") for number in range(AROUND)]
+    own = [start_say(guest, conversation, f"own {number}") for number in range(AROUND)]
+    end = owner.start("kick", group=group, user=guest.user) if is_kick else guest.start("leave", group=group)
+    own += [start_say(guest, conversation, f"own {number} late") for number in range(AROUND)]
+    if not is_kick:
+        assert guest.answer(end)["type"] == "ok"
+    late = [start_say(owner, conversation, f"{WORD} {number} late") for number in range(AROUND)]
     if is_kick:
-        requests.append(owner.start("kick", group=conversation[1:], user=guest.user))
-    else:
-        guest.request("leave", group=conversation[1:])
-    requests += [start_say(owner, conversation, f"of-round {number} late") for number in range(AROUND)]
-    assert not [answer for answer in map(owner.answer, requests) if answer["type"] == "error"]
+        assert owner.answer(end)["type"] == "ok"
+    assert {owner.answer(request)["type"] for request in early + late} == {"ack"}
+    answers = [guest.answer(request) for request in own]
+    refused = [answer for answer in answers if answer["type"] == "error"]
+    assert {answer["code"] for answer in refused} <= {"not_member", "not_found"}, refused
+    log = history(owner, conversation)
+    away = next(e["seq"] for e in log if e.get("action") in ("kicked", "left") and e["subject"] == guest.user)
+    assert all(answer["seq"] < away for answer in answers if answer["type"] == "ack"), "said after the end"
+    if not is_kick:
+        assert [answer["type"] for answer in answers] == ["ack"] * AROUND + ["error"] * AROUND
 
 
-def _ask(owner: Client, guest: Client, conversation: str, word: str) -> dict[str, list[Frame]]:
+def _join_again(owner: Client, guest: Client, conversation: str, *, is_private: bool) -> None:
+    """Be a member once more, and be told something."""
+    group = conversation[1:]
+    if is_private:
+        assert refusal(guest, "join", group=group) == "not_found"
+        owner.request("invite", group=group, user=guest.user)
+    guest.request("join", group=group)
+    for number in range(AROUND):
+        owner.answer(start_say(owner, conversation, f"{WORD} {number} back"))
+
+
+def _ask(owner: Client, guest: Client, conversation: str) -> Seen:
     """What the guest gets of a conversation in all ways of asking, once the owner finds all of it."""
-    until_true(lambda: len(_found(owner, word, conversation)) == 2 * AROUND, "the owner does not find everything")
+    log = [event for event in history(owner, conversation) if WORD in event.get("content", "")]
+    until_true(lambda: len(_found(owner, conversation)) == len(log), "the owner does not find everything")
     pushes = guest.settle()
     answer = guest.ask("history", conversation=conversation, after=0, limit=200)
     return {
         "backlog": events_in(pushes, conversation),
         "history": answer.get("events", []),
-        "search": _found(guest, word, conversation),
+        "search": _found(guest, conversation),
     }
 
 
-def _found(client: Client, word: str, conversation: str) -> list[Frame]:
+def _found(client: Client, conversation: str) -> list[Frame]:
     """The events that a search everywhere finds in a conversation, in the log's order."""
-    hits = client.request("search", query=word, limit=100)["hits"]
+    hits = client.request("search", query=WORD, limit=100)["hits"]
     events = [hit["event"] for hit in hits if hit["event"]["conversation"] == conversation]
     return sorted(events, key=lambda event: int(event["seq"]))
 
 
-def _note(notes: History, user: str, conversation: str, log: list[Frame], seen: dict[str, list[Frame]]) -> None:
+def _note(notes: History, user: str, conversation: str, log: list[Frame], seen: Seen) -> None:
     """Note what the guest saw, each path as a connection of its own, and between which events it was away."""
     mine = [event for event in log if event["type"] == "system_message" and event["subject"] == user]
     away = next(event["seq"] for event in mine if event["action"] in ("kicked", "left"))
@@ -99,3 +141,8 @@ def _note(notes: History, user: str, conversation: str, log: list[Frame], seen: 
                 "recv", device=path, user=user, conversation=conversation, seq=event["seq"],
                 message_id=event["message_id"],
             )  # fmt: skip
+
+
+def _delete(admin: Client, conversation: str) -> None:
+    admin.request("admin_delete_group", group=conversation[1:])
+    admin.socket.close()

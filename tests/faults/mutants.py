@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from chat_protocol.limits import MAX_INT
 from chat_server.cli import main
 from chat_server.dispatch import writer as dispatch_writer
 from chat_server.dispatch.completion import Completion
+from chat_server.dispatch.delivery import Delivery
 from chat_server.dispatch.intake import Intake
 from chat_server.dispatch.peer import News
+from chat_server.routing import access
 from chat_server.store import connection, sqlite
-from chat_server.store.base import StoredEvent
+from chat_server.store.base import Scope, StoredEvent
 from chat_server.store.reader import SqliteReader
 from chat_server.store.writer import Writer
 
@@ -30,6 +33,7 @@ class _Late(sqlite3.Connection):
     """A connection that says COMMIT is done and does it when the next transaction begins."""
 
     is_on = False
+    late_s = 0.0
     waits = False
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
@@ -44,6 +48,7 @@ class _Late(sqlite3.Connection):
         """Do the COMMIT."""
         if self.waits:
             self.waits = False
+            time.sleep(self.late_s)
             super().execute("COMMIT")
 
 
@@ -63,6 +68,7 @@ def _open_late() -> None:
 
 def ack_before_commit() -> None:
     """Everything is acknowledged and pushed while its transaction is still open."""
+    _Late.late_s = LATE_S
     _open_late()
 
 
@@ -158,11 +164,42 @@ def filter_after_paging() -> None:
     SqliteReader.events = events  # type: ignore[method-assign]
 
 
+def push_goes_on() -> None:
+    """Who has left a group still gets its pushes."""
+
+    def end(self: Any, peer: Any, conversation: Any) -> None:
+        pass
+
+    Delivery.end = end  # type: ignore[method-assign]
+
+
+def history_of_all() -> None:
+    """Groups that show nothing from before one's joining show it."""
+
+    def first_visible(conversation: Any, user: Any) -> int:
+        return 1 if user.id in conversation.members else real(conversation, user)
+
+    real = access.first_visible
+    access.first_visible = first_visible
+
+
+def past_members_search() -> None:
+    """A search everywhere takes groups in that one has left."""
+
+    def scopes(directory: Any, user: Any) -> list[Scope]:
+        past = [Scope(id_, stay.since_seq, MAX_INT) for id_, stay in user.ended.items()]
+        return real(directory, user) + past
+
+    real = access.scopes
+    access.scopes = scopes
+    access.may_read = lambda *_: True  # each hit is judged once more
+
+
 MUTANTS: Final[dict[str, Callable[[], None]]] = {
     change.__name__: change
     for change in (
         ack_before_commit, synchronous_normal, seq_outside_commit, dedup_in_memory, push_before_commit,
-        filter_after_paging,
+        filter_after_paging, push_goes_on, history_of_all, past_members_search,
     )
 }  # fmt: skip
 
