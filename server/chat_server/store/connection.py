@@ -122,6 +122,11 @@ def wal(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
+def with_companions(name: str) -> tuple[str, ...]:
+    """The names of a database and of all that SQLite may keep beside it."""
+    return name, f"{name}-wal", f"{name}-shm", f"{name}-journal"
+
+
 def truncated(connection: sqlite3.Connection) -> bool:
     """Whether the log of writes could be emptied into the database; not while another connection reads for long.
 

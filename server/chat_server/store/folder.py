@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +21,20 @@ def make_private(folder: Path) -> None:
     What was made survives a loss of power: a directory that is not synced in the one above it would be gone, with
     every commit in it. The one above is synced each time, for who made ``folder`` may have been killed before that.
 
+    Rights that its owner has taken from themselves are not given back: somebody wants it to stay as it is.
+
     Raises:
-        StoreUnavailable: it cannot be made or is not ours.
+        StoreUnavailable: it cannot be made or written, or is somebody else's.
     """
     try:
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        folder.chmod(_PRIVATE_FOLDER)
+        found = folder.stat()
+        if found.st_uid != os.geteuid():  # the files that root makes there would be in its owner's way
+            raise StoreUnavailable(f"the data directory belongs to another user ({found.st_uid}): run this as that one")
+        folder.chmod(found.st_mode & _PRIVATE_FOLDER)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise StoreUnavailable("the data directory cannot be used: it may not be written (chmod u+rwx)")
         for each in (*missing[1:], folder):
             sync_folder(each.resolve().parent)
     except OSError as error:
@@ -52,6 +60,23 @@ def touch_private(path: Path) -> None:
         path.chmod(_PRIVATE_FILE)
     except OSError as error:
         raise StoreUnavailable(f"{path.name} cannot be used: {error.strerror}") from error
+
+
+def check_writable(folder: Path, names: Iterable[str]) -> None:
+    """See that the files that are there may be read and written, before SQLite makes companions with their rights.
+
+    Raises:
+        StoreUnavailable: the first that may not.
+    """
+    for name in names:
+        try:
+            os.close(os.open(folder / name, os.O_RDWR | os.O_CLOEXEC))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StoreUnavailable(
+                f"{name} cannot be used: {error.strerror}; it has to be readable and writable for the server's user"
+            ) from error
 
 
 def size_bytes(path: Path) -> int:

@@ -14,9 +14,9 @@ from typing import Final
 from urllib.parse import quote
 
 from chat_server.store.base import DiskUse, Outcome, Reader, Snapshot, Write
-from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating, wal
+from chat_server.store.connection import OLDEST_SQLITE, open_reader, open_writer, translating, wal, with_companions
 from chat_server.store.errors import StoreBroken, StoreUnavailable
-from chat_server.store.folder import FolderLock, make_private, size_bytes, touch_private
+from chat_server.store.folder import FolderLock, check_writable, make_private, size_bytes, touch_private
 from chat_server.store.index import INDEX, Index
 from chat_server.store.mark import MARK, Mark, refuse_a_loss
 from chat_server.store.migration import migrate, schema
@@ -56,6 +56,7 @@ class SqliteStore:
         self.is_set_back = False
         """Whether an older state was put in its place since a server ran on it; it has a new epoch then."""
         refuse_a_loss(data_dir, self._path)
+        check_writable(data_dir, (*with_companions(DATABASE), *with_companions(INDEX), MARK))
         _look(self._path)
         touch_private(self._path)
         self._connection = open_writer(self._path)
