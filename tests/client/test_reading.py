@@ -33,6 +33,21 @@ def ops(state: ClientState) -> Conversation:
     return state.conversations["#ops"]
 
 
+def test_the_line_counts_all_that_came_while_nobody_looked() -> None:
+    """One by one or together, "n new" is how many there are below the line; what came before the last look is not."""
+    state = arrive(reduce(start(), events.ConversationOpened("#ops")), message(1))
+    state = reduce(state, events.Shown("#ops", 1, 1))
+    for first, last in ((2, 4), (5, 6)):
+        state = reduce(state, events.FocusChanged(False))
+        for seq in range(first, last + 1):
+            state = arrive(state, message(seq))
+            assert (ops(state).new_from, ops(state).new_count) == (first, seq - first + 1)
+        state = reduce(state, events.FocusChanged(True))
+        state = reduce(state, events.Shown("#ops", first, last))
+        assert ops(state).unread == 0
+        assert ops(state).new_from == first  # it stays until the user leaves or writes
+
+
 def arrive(state: ClientState, *entries: packets.LogEvent) -> ClientState:
     """The state after events of #ops."""
     return reduce(state, events.Arrived("#ops", entries))

@@ -18,7 +18,7 @@ from chat_client.core.commands import execute
 from chat_client.core.errors import RequestError
 from chat_client.core.handshake import probe
 from chat_client.core.profile import Profile
-from chat_client.core.results import Listing, Told
+from chat_client.core.results import Listing, Opened, Told
 from chat_client.core.state import Gap, SystemLine
 from tests.client.fake_server import until
 from tests.client.test_client import message, texts
@@ -116,6 +116,23 @@ async def test_groups_members_and_messages(clients: Clients) -> None:
     with pytest.raises(RequestError, match="not a member"):
         await bob.submit("#ops", "hello?")
     assert sorted(person.user for person in await alice.users()) == ["alice", "bob"]
+
+
+async def test_a_chat_begins_with_somebody_who_is_there(clients: Clients) -> None:
+    """Whether a new peer is there is known at once; a name without a mark is what one has; nobody is nobody."""
+    bob = await clients.start("bob")
+    alice = await clients.start("alice")  # bob shares nothing with her, so nobody has told him that she came
+    await execute(alice, "/msg bob hi :wave:", None)
+    await until(lambda: texts(bob, "@alice") == ["hi 👋"])
+    await until(lambda: bob.state.people["alice"].presence == "online")
+    await alice.create_group("ops", "")
+    await until(lambda: "#ops" in alice.state.conversations)
+    assert await execute(alice, "/open OPS", None) == Opened("#ops")
+    assert await execute(alice, "/open bob", None) == Opened("@bob")
+    for line in ("/open nobody", "/msg nobody hello?"):
+        with pytest.raises(RequestError, match="there is no user nobody"):
+            await execute(alice, line, None)
+    assert "@nobody" not in alice.state.conversations
 
 
 async def test_private_messages_presence_and_notes(clients: Clients) -> None:

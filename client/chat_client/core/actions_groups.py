@@ -4,10 +4,11 @@ from chat_client.core.client import ChatClient
 from chat_client.core.errors import RequestError
 from chat_client.core.language import mark, tr
 from chat_client.core.results import Listing, Opened, Result, Row, Told
-from chat_client.core.state import Person
+from chat_client.core.state import ClientState, Person
 from chat_client.core.table import Argument, Arguments, command
 from chat_client.core.terms import presence_word, role_word, visibility_word
 from chat_client.core.text import Safe, safe_line
+from chat_client.core.wording import expand_emoji
 
 __all__: list[str] = []
 
@@ -26,9 +27,12 @@ def current_group(conversation: str | None, arguments: Arguments) -> str:
     return group
 
 
-def conversation_of(name: str) -> str:
-    """Return a conversation for a name as typed; without a mark it is a user."""
-    return name.lower() if name[:1] in ("#", "@", "!") else f"@{name.lower()}"
+def conversation_of(name: str, state: ClientState) -> str:
+    """Return a conversation for a name as typed; without a mark it is one that is there, else a user."""
+    name = name.lower()
+    if name[:1] in ("#", "@", "!"):
+        return name
+    return next((found for mark_ in "@#!" if (found := f"{mark_}{name}") in state.conversations), f"@{name}")
 
 
 @command("join", GROUP, summary=mark("Join a group and open it."), topic="conversations", aliases=("j",))
@@ -72,10 +76,25 @@ async def _create(client: ChatClient, conversation: str | None, arguments: Argum
     aliases=("switch", "query"),
 )
 async def _open(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
-    name = conversation_of(arguments["conversation"])
+    name = conversation_of(arguments["conversation"], client.state)
     if name.startswith("#") and name not in client.state.conversations:
         raise RequestError("not_member", tr("{name} is not one of your groups: /join {name}").format(name=name))
+    await _look_for(client, name)
     return Opened(name)
+
+
+async def _look_for(client: ChatClient, name: str) -> None:
+    """Refuse to begin a chat with somebody who is not there, as far as the server can be asked."""
+    user = name[1:]
+    if not name.startswith("@") or name in client.state.conversations or user in client.state.people:
+        return
+    try:
+        if await client.load_person(user):
+            return
+    except RequestError:
+        return  # without a connection the message waits, and is refused later
+    told = tr("there is no user {user}; a group is opened by /join #{user}").format(user=user)
+    raise RequestError("not_found", told)
 
 
 @command(
@@ -88,8 +107,9 @@ async def _open(client: ChatClient, conversation: str | None, arguments: Argumen
 )
 async def _msg(client: ChatClient, conversation: str | None, arguments: Arguments) -> Result:
     name = f"@{arguments['user'].removeprefix('@').lower()}"
+    await _look_for(client, name)
     if arguments["text"]:
-        await client.submit(name, arguments["text"])
+        await client.submit(name, expand_emoji(arguments["text"]))
     return Opened(name)
 
 
@@ -154,7 +174,7 @@ async def _groups(client: ChatClient, conversation: str | None, arguments: Argum
                 group.title,
                 group.topic,
             ),
-            f"#{group.group}" if group.joined else "",
+            f"#{group.group}",
         )
         for group in found
     )

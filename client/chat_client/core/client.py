@@ -252,10 +252,12 @@ class ChatClient(Histories):
                 self._transport.send([packet])
 
     def happened(self, step: Iterable[Event]) -> None:
-        """Load the members of a group again when somebody came or went."""
+        """Load the members of a group again when somebody came or went, and who a new peer is: whether he is there."""
         step = list(step)
         super().happened(step)
         for event in step:
+            if isinstance(event, events.EntryChanged) and event.entry.conversation.startswith("@"):
+                self.start(self.load_person(event.entry.conversation[1:]))
             if isinstance(event, events.Arrived) and any(isinstance(entry, SystemMessage) for entry in event.events):
                 entry = self.state.conversations.get(event.conversation)
                 if entry is not None and entry.members is not None and entry.role is not None:

@@ -161,6 +161,12 @@ class Histories(Engine):
         super().synced()
         self.start(self.load_people())
 
+    async def load_person(self, user: str) -> bool:
+        """Learn the name and the presence of a user; return whether there is such a user."""
+        found = [person for person in await self.users(user, limit=1_000) if person.user == user]
+        self.apply([events.PeopleListed(tuple(found))])
+        return bool(found)
+
     async def load_people(self) -> None:
         """Learn the names and presences of the server's users, 1,000 at a time."""
         after = ""

@@ -121,11 +121,20 @@ def place_line(conversation: Conversation) -> Conversation:
     return replace(conversation, new_from=first, new_count=max(conversation.unread, conversation.new_count, 1))
 
 
-def arrived_unseen(conversation: Conversation) -> Conversation:
-    """Draw the line in the open conversation when something comes while nobody is looking."""
-    if conversation.visit_read_seq is None and conversation.unread:
-        conversation = replace(conversation, visit_read_seq=conversation.read_seq, sent_in_visit=False)
-    return place_line(conversation) if conversation.new_from is None else conversation
+def arrived_unseen(conversation: Conversation, unread_before: int) -> Conversation:
+    """Draw the line in the open conversation when something comes while nobody is looking.
+
+    Args:
+        conversation: With what came.
+        unread_before: How much was unread until then; 0: a line that is there stands above what is read, and moves.
+    """
+    came = max(conversation.unread - unread_before, 0)
+    if (came and not unread_before) or (conversation.visit_read_seq is None and conversation.unread):
+        start = conversation.read_seq
+        conversation = replace(conversation, visit_read_seq=start, new_from=None, new_count=0, sent_in_visit=False)
+    if conversation.new_from is None:
+        return place_line(conversation)
+    return replace(conversation, new_count=conversation.new_count + came)
 
 
 def settle(conversation: Conversation) -> Conversation:

@@ -156,7 +156,9 @@ def _synced(state: ClientState, event: events.Synced) -> ClientState:
             known[name] = replace(conversation, role=None)
     shown = known.get(state.current or "")
     if shown is not None and shown.unread and shown.cursor < shown.last_seq:
-        known[shown.name] = reading.arrived_unseen(shown)  # what was missed is new, although nobody turned to it now
+        before = state.conversations.get(shown.name, shown)
+        # What was missed is new, although nobody turned to it now.
+        known[shown.name] = reading.arrived_unseen(shown, before.unread)
     state = replace(state, epoch=event.epoch, conversations=known, link=replace(state.link, synced=True))
     for entry in event.entries:
         state = _with_peer(state, entry.conversation, entry.display_name)
@@ -192,7 +194,7 @@ def _arrived(state: ClientState, event: events.Arrived) -> ClientState:
     after = conversations.arrived(before, event, state.me)
     looking = state.current == event.conversation and state.focused
     if state.current == event.conversation and not state.focused:
-        after = reading.arrived_unseen(after)
+        after = reading.arrived_unseen(after, before.unread)
     elif after.visit_read_seq is not None and after.new_from is None:
         after = reading.place_line(after)  # the visit began before what is new was here
     state = _put(state, after)

@@ -6,6 +6,8 @@ sent.
 
 import asyncio
 import hashlib
+import os
+import re
 import socket
 import ssl
 from typing import Final
@@ -25,6 +27,8 @@ PING_S: Final = 30.0
 DEAD_S: Final = 45.0
 """A peer from which nothing came for this long is gone: it was asked after 30 s and had 15 s to answer."""
 READ_BYTES: Final = 256 * 1024
+_NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
+"""The first number of the system in what asyncio says: with several addresses there are several."""
 
 
 class Transport:
@@ -228,4 +232,9 @@ def _no_delay(writer: asyncio.StreamWriter) -> None:
 
 
 def _reason(error: OSError) -> str:
+    """Return what went wrong in the system's words; asyncio's hold addresses as Python writes them."""
+    if not isinstance(error, ssl.SSLError | socket.gaierror):
+        told = _NUMBER.search(str(error))
+        if told:
+            return os.strerror(int(told[1]))
     return error.strerror or str(error) or type(error).__name__

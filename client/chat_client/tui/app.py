@@ -170,6 +170,8 @@ class ChatApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Deal with what happens, keys in their order."""
         is_typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if is_typed:
+            self.windows.look(True)  # whoever types is there, whatever became of the terminal's report
         if not is_typed:
             await super().on_event(event)
         elif self.screen_stack and not self._exit and self._typeahead.lets_through(event):

@@ -167,7 +167,9 @@ def _run(options: argparse.Namespace) -> int:
 
     gc.disable()  # until the first screen stands: everything that is made so far stays
     from chat_client.tui.app import ChatApp
+    from chat_client.tui.compat import read_alt_keys
 
+    read_alt_keys()
     if isinstance(sys.__stderr__, io.TextIOWrapper):
         sys.__stderr__.reconfigure(errors="replace")  # a sign that the terminal does not have must not end the program
     app = ChatApp(

@@ -190,6 +190,8 @@ class Windows:
 
     def look(self, is_looked_at: bool) -> None:
         """Note that the user came back to the terminal, or left it."""
+        if is_looked_at == self._is_looked_at:
+            return
         self._is_looked_at = is_looked_at
         if self.front is not None:
             self._focus(self.front, is_looked_at)

@@ -43,6 +43,7 @@ class ChatScreen(ChatKeys):
         self._places: dict[str, Place | None] = {name: Place(*place) for name, place in memory.places.items()}
         self._notes: dict[str, Notes] = {}
         self._jump: tuple[str, int] | None = None
+        self._has_greeted = False
         self._is_ready = False
         """Whether all parts are there; what comes before is shown when they are."""
 
@@ -115,6 +116,9 @@ class ChatScreen(ChatKeys):
         transcript = self.transcript
         if entry is None:
             self.composer.placeholder = tr("/join #group, /create #group or /msg @user to begin; F1 helps")
+            if state.link.synced and not self._has_greeted:
+                self._has_greeted = True
+                self.doing.start(self.doing.greet())
             return
         if transcript.conversation != entry.name:
             if transcript.conversation:

@@ -131,8 +131,10 @@ class ListingScreen(Dialog[Opened | None]):
     def on_mount(self) -> None:
         """Fill it in."""
         listing = self._listing
+        opens = any(row.conversation for row in listing.rows)
+        hint = tr("Enter opens {dot} esc closes").format(dot=self._looks.glyphs.dot) if opens else tr("esc closes")
         self.query_one("#listing-title", Bar).show(
-            Row(left=((f" {listing.title}", "title"),), right=((f"{tr('esc closes')} ", "dim"),))
+            Row(left=((f" {listing.title}", "title"),), right=((f"{hint} ", "dim"),))
         )
         self.query_one("#listing-note", Bar).show(Row(left=((f" {listing.note}", "dim"),) if listing.note else ()))
         self.query_one(RowList).set_rows(listing_rows(listing))

@@ -25,6 +25,8 @@ __all__ = ["Doing"]
 
 APPEAR_S: Final = 5.0
 """How long a conversation may take to appear after it was joined."""
+MAX_GREETED: Final = 8
+"""Groups that a newcomer is told of."""
 COOL_DOWN_S: Final = 5.0
 """How long loading by itself rests after it failed."""
 
@@ -106,7 +108,7 @@ class Doing:
             case Listing():
                 opened = await self._screen.app.push_screen_wait(ListingScreen(result, self._screen.looks))
                 if opened is not None:
-                    await self.open(opened)
+                    await self._open_or_join(opened)
             case Opened():
                 await self.open(result)
             case PasswordWanted():
@@ -123,6 +125,34 @@ class Doing:
             self._screen.tell(tr("the password is changed"))
 
     # ---- Going somewhere --------------------------------------------------------------------------------------------
+
+    async def greet(self) -> None:
+        """Tell somebody who is in no conversation yet how to begin, with the groups that are there."""
+        state = self._client.state
+        try:
+            groups = await self._client.groups(limit=MAX_GREETED)
+        except RequestError:
+            groups = []  # whoever cannot ask is told the rest
+        if self._client.state.current is not None:
+            return
+        lines = [tr("Welcome to {server}, {user}.").format(server=state.server_name or "chat", user=state.me)]
+        if groups:
+            listed = ", ".join(f"#{group.group} ({group.members})" for group in groups)
+            lines.append(
+                tr("Groups with their members: {listed}. /groups lists all, Enter joins.").format(listed=listed)
+            )
+        else:
+            lines.append(tr("There is no group yet: /create #general makes one."))
+        lines.append(tr("/msg @user writes to one person; F1 lists all keys and commands."))
+        self._screen.transcript.note("\n".join(lines))
+
+    async def _open_or_join(self, opened: Opened) -> None:
+        """Open what was chosen from a list, which holds groups of others, too."""
+        name = opened.conversation
+        entry = self._client.state.conversations.get(name)
+        if name.startswith("#") and (entry is None or not entry.joined):
+            await self._client.join(name)
+        await self.open(opened)
 
     async def open(self, opened: Opened) -> None:
         """Open a conversation, once it is there, at a line of its log if one is named."""

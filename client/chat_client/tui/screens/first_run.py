@@ -63,6 +63,7 @@ class Form(Screen[None]):
         Binding("up", "app.focus_previous", mark("Back"), show=False, id="first-back"),
         Binding("escape", "leave", mark("Back"), show=False, id="first-leave"),
     ]
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (24, "-high")]  # noqa: RUF012 - Textual says so
     is_first = False
 
     @property
@@ -83,6 +84,11 @@ class Form(Screen[None]):
         """Say what is wrong with a line and stand on it."""
         self.tell(text)
         field.focus()
+
+    def on_resize(self) -> None:
+        """Keep what is filled in on the screen."""
+        if self.focused is not None:
+            self.call_after_refresh(self.focused.scroll_visible, animate=False)
 
     def action_leave(self) -> None:
         """Go back; from the first screen of all, out."""

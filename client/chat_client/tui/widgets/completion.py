@@ -1,8 +1,9 @@
 """The list of offers beside the word that is being typed. It never takes the focus."""
 
+from rich.cells import cell_len
 from textual.geometry import Offset
 
-from chat_client.core.completion import Completion
+from chat_client.core.completion import Candidate, Completion
 from chat_client.tui.drawing import Row
 from chat_client.tui.looks import Looks
 from chat_client.tui.panes import row_width
@@ -50,8 +51,9 @@ class CompletionPopup(RowList):
         if not completion.candidates:
             self.close()
             return
+        labels = max(cell_len(offer.label) for offer in completion.candidates)
         rows = [
-            Row(str(place), ((f" {offer.label}", "text"),), ((f"{offer.detail} ", "dim"),) if offer.detail else ())
+            Row(str(place), ((f" {offer.label}", "text"), (_detail(offer, labels), "dim")))
             for place, offer in enumerate(completion.candidates)
         ]
         is_same = self.is_open and completion.start == self._completion.start
@@ -73,3 +75,8 @@ class CompletionPopup(RowList):
         self.display = False
         self.was_moved = False
         return was_open
+
+
+def _detail(offer: Candidate, labels: int) -> str:
+    """Return what is told of an offer, in a column of its own."""
+    return f"{' ' * (labels - cell_len(offer.label))}  {offer.detail} " if offer.detail else ""

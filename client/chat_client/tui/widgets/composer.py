@@ -35,7 +35,7 @@ class Composer(TextArea):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+j,shift+enter", "newline", mark("New line"), show=False, id="composer-newline"),
+        Binding("ctrl+j,shift+enter,alt+enter", "newline", mark("New line"), show=False, id="composer-newline"),
         Binding("enter", "send", mark("Send"), show=False, priority=True, id="composer-send"),
         Binding("tab", "complete", mark("Complete"), show=False, priority=True, id="composer-complete"),
         Binding("up", "up", mark("History"), show=False, id="composer-up"),
