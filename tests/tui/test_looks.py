@@ -7,31 +7,53 @@ from pathlib import Path
 import pytest
 from rich.color import ColorType
 from textual.color import Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from chat_client.core.accounts import Account
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.config import ClientConfig
 from chat_client.core.profile import Profile
-from chat_client.tui.looks import DARK, LIGHT, MIN_CONTRAST, Looks, contrast
+from chat_client.tui.looks import DARK, MIN_CONTRAST, THEMES, Looks, contrast
 from chat_client.tui.memory import MAX_LINES, Memory
 from tests.tui.stage import on_stage
 
 ADA = Account(ServerAddress("chat.example.org"), "ada")
 
 
-@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
+OWN_AND_TEXTUALS = [*THEMES, *(theme for theme in BUILTIN_THEMES.values() if not theme.ansi)]
+
+
+@pytest.mark.parametrize("theme", OWN_AND_TEXTUALS, ids=lambda theme: theme.name)
 def test_names_can_be_read_and_told_apart(theme: Theme) -> None:
-    """Twelve colours or more, each with enough contrast, and the same one for a user each time."""
+    """Twelve colours or more, each with enough contrast, and the same one for a user each time; one's own has none."""
     variables = theme.to_color_system().generate()
     looks = Looks.of(theme, variables)
     assert len({str(style.color) for style in looks.nicks}) >= 12
     ground = Color.parse(variables["background"])
-    for style in (*looks.nicks, looks.style("text"), looks.style("dim"), looks.style("error"), looks.style("mention")):
+    roles = ("text", "dim", "accent", "title", "mention", "badge", "new", "error", "warning", "success", "link")
+    for style in (*looks.nicks, *(looks.style(role) for role in roles)):
         assert style.color is not None
         assert style.color.type is ColorType.TRUECOLOR
         assert contrast(Color.from_rich_color(style.color), ground) >= MIN_CONTRAST
     assert Looks.of(theme, variables).nick("ada") == looks.nick("ada")
+    assert looks.style("me") not in looks.nicks
+
+
+def test_a_name_has_the_same_colour_on_every_run() -> None:
+    """Which colour a name has depends on nothing but the name: not on the run, and not on who else is there."""
+    looks = Looks.of(DARK, DARK.to_color_system().generate())
+    assert [looks.nicks.index(looks.nick(user)) for user in ("ada", "bob", "carol", "dave")] == [8, 2, 5, 12]
+
+
+@pytest.mark.parametrize("theme", [DARK, BUILTIN_THEMES["ansi-light"]], ids=lambda theme: theme.name)
+def test_without_colours_nothing_has_one(theme: Theme) -> None:
+    """Every role and every name; one's own name, what is unread and what is chosen stand out all the same."""
+    looks = Looks.of(theme, theme.to_color_system().generate(), is_mono=True)
+    roles = ("text", "me", "title", "mention", "badge", "error", "warning", "link", "selected", "cursor", "chip")
+    styles = [*looks.nicks, *(looks.style(role) for role in (*roles, "nick:bob"))]
+    assert [style for style in styles if style.color is not None or style.bgcolor is not None] == []
+    assert all(looks.style(role) != looks.style("text") for role in roles[1:] if role != "error")
+    assert looks.style("me") != looks.style("nick:bob")
 
 
 async def test_own_keys_work_and_are_told(tmp_path: Path) -> None:

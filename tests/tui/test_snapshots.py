@@ -49,10 +49,11 @@ async def test_a_busy_morning(size: tuple[int, int], tmp_path: Path, picture: Sn
         assert await drawn(stage) == picture
 
 
-@pytest.mark.parametrize("theme", ["chat-light", "textual-ansi"])
+@pytest.mark.parametrize("theme", ["chat-light", "chat-contrast", "ansi-dark"])
 async def test_themes(theme: str, tmp_path: Path, picture: SnapshotAssertion) -> None:
     """The same in other colours."""
     async with on_stage(tmp_path, scene(), size=(100, 24), config=ClientConfig(theme=theme)) as stage:
+        assert stage.app.theme == theme
         assert await drawn(stage) == picture
 
 

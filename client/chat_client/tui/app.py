@@ -1,6 +1,7 @@
 """The program: it owns the windows, deals with keys in their order, and takes over settings that change."""
 
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -37,6 +38,8 @@ __all__ = ["ChatApp"]
 CLIENT_NAME: Final = "chat-tui/0.1"
 REMEMBER_S: Final = 5.0
 """How often what is worth remembering is written."""
+MONO: Final = "ansi-dark"
+"""Textual's theme where no colours are wanted: it colours no ground."""
 SETTINGS_S: Final = 1.0
 """How often the file of settings is looked at."""
 
@@ -75,11 +78,12 @@ class ChatApp(App[int]):
             always_ascii: Whether ASCII alone is drawn whatever the file says.
             client: An entered client to show, which is never connected from here (for tests and pictures).
         """
-        super().__init__()
+        # Without colours the terminal's own palette is drawn with, of which nothing is left then but bold and reverse.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.profile = profile
         self.config = config
         self.log_path = log_path
-        self.looks = Looks.of(DARK, DARK.to_color_system().generate(), ascii_only=config.ascii)
+        self.looks = Looks.of(DARK, DARK.to_color_system().generate(), ascii_only=config.ascii, is_mono=self.no_color)
         self.windows = Windows(self)
         self.signing = Signing(self, CLIENT_NAME, insecure=insecure)
         self._start = start
@@ -191,10 +195,15 @@ class ChatApp(App[int]):
                 severity="warning",
                 markup=False,
             )
-        self.theme = wanted if wanted in self.available_themes else DARK.name
+        if self.no_color:
+            self.theme = MONO
+        else:
+            self.theme = wanted if wanted in self.available_themes else DARK.name
 
     def _make_looks(self) -> None:
-        self.looks = Looks.of(self.current_theme, self.theme_variables, ascii_only=self.config.ascii)
+        self.looks = Looks.of(
+            self.current_theme, self.theme_variables, ascii_only=self.config.ascii, is_mono=self.no_color
+        )
 
     def _theme_changed(self, _: object) -> None:
         self._make_looks()

@@ -165,10 +165,17 @@ class Looks(msgspec.Struct, frozen=True):
         return self.styles[role]
 
     @classmethod
-    def of(cls, theme: Theme, variables: Mapping[str, str], *, ascii_only: bool = False) -> "Looks":
-        """Make the looks of a theme; ``variables`` are its colours as Textual has worked them out."""
+    def of(
+        cls, theme: Theme, variables: Mapping[str, str], *, ascii_only: bool = False, is_mono: bool = False
+    ) -> "Looks":
+        """Make the looks of a theme; ``variables`` are its colours as Textual has worked them out.
+
+        With ``is_mono`` no style has a colour, whatever the theme: what stands out is bold, underlined or reversed.
+        """
         glyphs = PLAIN_GLYPHS if ascii_only else GLYPHS
-        name = f"{theme.name}{'-ascii' if ascii_only else ''}"
+        name = f"{theme.name}{'-ascii' if ascii_only else ''}{'-mono' if is_mono else ''}"
+        if is_mono:
+            return cls(name, {role: style.without_color for role, style in _ansi_styles().items()}, (Style(),), glyphs)
         if theme.ansi or Color.parse(variables["foreground"]).ansi is not None:
             return cls(name, _ansi_styles(), tuple(Style(color=color) for color in _ANSI_NICKS), glyphs)
         colours = {key: Color.parse(variables[key]) for key in _NEEDED}
@@ -180,6 +187,10 @@ _NEEDED: Final = ("foreground", "background", "panel", "primary", "accent", "err
 
 def _styles(colours: Mapping[str, Color]) -> dict[str, Style]:
     ground, text = colours["background"], colours["foreground"]
+    # Themes are made for larger things than letters: what cannot be read in its colour is moved towards the text's.
+    told = {
+        name: _readable(colours[name], text, ground) for name in ("primary", "accent", "error", "warning", "success")
+    }
 
     def plain(color: Color, bold: bool = False, italic: bool = False, underline: bool = False) -> Style:
         # What is not asked for stays open, so that a style can lie over another one.
@@ -194,22 +205,22 @@ def _styles(colours: Mapping[str, Color]) -> dict[str, Style]:
         "italic": plain(dim, italic=True),
         "emphasis": plain(text, italic=True),
         "rule": plain(ground.blend(text, 0.22)),
-        "accent": plain(colours["primary"]),
-        "title": plain(colours["primary"], bold=True),
+        "accent": plain(told["primary"]),
+        "title": plain(told["primary"], bold=True),
         "me": plain(text, bold=True),
-        "mention": plain(colours["accent"], bold=True),
-        "badge": plain(colours["primary"], bold=True),
-        "new": plain(colours["accent"]),
-        "error": plain(colours["error"]),
-        "warning": plain(colours["warning"], bold=True),
-        "success": plain(colours["success"]),
-        "link": plain(colours["primary"], underline=True),
+        "mention": plain(told["accent"], bold=True),
+        "badge": plain(told["primary"], bold=True),
+        "new": plain(told["accent"]),
+        "error": plain(told["error"]),
+        "warning": plain(told["warning"], bold=True),
+        "success": plain(told["success"]),
+        "link": plain(told["primary"], underline=True),
         "code": Style(color=text.rich_color, bgcolor=colours["panel"].rich_color),
         "mark": plain(dim),
         "selected": Style(bgcolor=selected),
         "cursor": Style(bgcolor=ground.blend(colours["primary"], 0.22).rich_color, bold=True),
-        "chip": Style(color=ground.rich_color, bgcolor=colours["primary"].rich_color, bold=True),
-        "banner": Style(color=ground.rich_color, bgcolor=colours["warning"].rich_color, bold=True),
+        "chip": Style(color=ground.rich_color, bgcolor=told["primary"].rich_color, bold=True),
+        "banner": Style(color=ground.rich_color, bgcolor=told["warning"].rich_color, bold=True),
     }
 
 
