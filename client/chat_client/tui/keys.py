@@ -6,7 +6,7 @@ from textual.binding import Binding, BindingType
 
 from chat_client.core.language import mark
 
-__all__ = ["CHAT_BINDINGS", "GENERAL_BINDINGS", "HINTS", "MESSAGE_BINDINGS", "MESSAGE_HINTS"]
+__all__ = ["CHAT_BINDINGS", "EDITING", "GENERAL_BINDINGS", "HINTS", "MESSAGE_BINDINGS", "MESSAGE_HINTS"]
 
 GENERAL_BINDINGS: Final[list[BindingType]] = [
     Binding("ctrl+q", "quit", mark("Quit"), priority=True, id="app-quit"),
@@ -63,6 +63,21 @@ MESSAGE_BINDINGS: Final[list[BindingType]] = [
         "enter", "screen.message('enter')", mark("Go to what it answers, show it whole, load a gap"), id="message-enter"
     ),
 ]
+
+EDITING: Final = {
+    "cursor_word_left": mark("To the word on the left"),
+    "cursor_word_right": mark("To the word on the right"),
+    "cursor_line_start": mark("To the start of the line"),
+    "cursor_line_end": mark("To the end of the line"),
+    "delete_word_left": mark("Delete the word on the left"),
+    "delete_word_right": mark("Delete the word on the right"),
+    "delete_to_start_of_line": mark("Delete to the start of the line"),
+    "delete_line": mark("Delete the line"),
+    "cut": mark("Cut"),
+    "paste": mark("Paste what was cut"),
+    "redo": mark("Redo"),
+}
+"""What Textual's text area does by itself, without the keys that everybody knows."""
 
 HINTS: Final = (
     ("chat-help", mark("help")),

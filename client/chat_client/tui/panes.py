@@ -204,8 +204,14 @@ def _peer_rows(state: ClientState, entry: Conversation, glyphs: Glyphs) -> list[
 # ---- Bars -----------------------------------------------------------------------------------------------------------
 
 
-def header_row(state: ClientState, glyphs: Glyphs) -> Row:
-    """Return what is open, what it is about, how many are there, and how the connection stands."""
+def header_row(state: ClientState, glyphs: Glyphs, *, is_alone: bool = False) -> Row:
+    """Return what is open, what it is about, how many are there, and how the connection stands.
+
+    Args:
+        state: What the client knows.
+        glyphs: The signs.
+        is_alone: Whether neither the conversations nor the status row are there to tell what waits elsewhere.
+    """
     entry = state.conversations.get(state.current or "")
     link = _link_piece(state, glyphs)
     if entry is None:
@@ -227,7 +233,14 @@ def header_row(state: ClientState, glyphs: Glyphs) -> Row:
     if entry.kind == "group" and entry.members is not None:
         count = len(entry.members)
         right.append((f"{tr_n('{count} member', '{count} members', count)}  ", "dim"))
-    return Row(left=tuple(left), right=(*right, link, (" ", "dim")))
+    elsewhere = _elsewhere(state) if is_alone else ()
+    if elsewhere and state.link.status == "online":
+        link = (f"{link[0][0]} ", link[1])  # the sign is enough where there is little room
+    return Row(left=tuple(left), right=(*right, link, *elsewhere, (" ", "dim")))
+
+
+def _elsewhere(state: ClientState) -> tuple[Piece, ...]:
+    return _total([entry for entry in state.conversations.values() if entry.name != state.current])
 
 
 def _link_piece(state: ClientState, glyphs: Glyphs) -> Piece:

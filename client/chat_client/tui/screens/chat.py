@@ -67,7 +67,7 @@ class ChatScreen(ChatKeys):
         if state.current is not None:
             self.memory.open(state.current)
         glyphs = self.looks.glyphs
-        self.header.show(header_row(state, glyphs))
+        self._show_header(state)
         self.status.show(status_row(state, glyphs, self.key("chat-next-unread")))
         self._count_down()
         self._show_transcript(state)
@@ -79,6 +79,17 @@ class ChatScreen(ChatKeys):
             old = before.conversations.get(before.current or "")
             if people_changed or old is None or entry is None or entry.members is not old.members or entry is not old:
                 self.members.set_rows(member_rows(state, entry, glyphs))
+            if old is not None and entry is not None and entry.joined != old.joined:
+                self.settle_frame()
+
+    def _show_header(self, state: ClientState) -> None:
+        is_alone = self.has_class("-low") and not self.rooms.display
+        self.header.show(header_row(state, self.looks.glyphs, is_alone=is_alone))
+
+    def on_resize(self) -> None:
+        """Tell at the top what there is no other place for any more."""
+        if self._is_ready:
+            self.call_after_refresh(lambda: self._show_header(self._state))
 
     def set_looks(self, looks: Looks) -> None:
         """Draw everything with other colours or other signs."""

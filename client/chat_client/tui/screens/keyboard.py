@@ -15,6 +15,7 @@ from chat_client.core.results import Listing, Opened, Row
 from chat_client.core.state import Message
 from chat_client.core.text import safe_line
 from chat_client.tui.catch_up import catch_up
+from chat_client.tui.drawing import Row as DrawnRow
 from chat_client.tui.editor import edit_text, editor_command
 from chat_client.tui.inline import find_links, host_of
 from chat_client.tui.panes import SECTION, SERVER
@@ -289,8 +290,12 @@ class ChatKeys(ChatParts):
     def action_help(self) -> None:
         """Show keys and commands."""
         bindings = [*self.active_bindings.values()]
-        rows = help_rows(self.app, bindings, self.config.keys, is_admin=self.client.state.is_admin)
-        self.lay_over(HelpScreen(rows, self.looks))
+        keys, is_admin = self.config.keys, self.client.state.is_admin
+
+        def rows_of(width: int) -> list[DrawnRow]:
+            return help_rows(self.app, bindings, keys, width, is_admin=is_admin)
+
+        self.lay_over(HelpScreen(rows_of, self.looks))
 
     def action_rooms(self) -> None:
         """Show or hide the conversations; where there is no room for them, go to one."""
@@ -346,7 +351,7 @@ class ChatKeys(ChatParts):
     @on(Composer.LongPaste)
     def _long_paste(self, event: Composer.LongPaste) -> None:
         """Ask whether so much was meant."""
-        lines, size = event.text.count("\n") + 1, len(event.text)
+        lines, size = event.text.rstrip("\n").count("\n") + 1, len(event.text)
         fits = event.text[:MAX_CONTENT_CHARS]
 
         def answered(yes: bool | None) -> None:
