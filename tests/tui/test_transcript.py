@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.segment import Segment
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from chat_client.core import events
@@ -289,3 +290,52 @@ async def test_the_wheel_scrolls_what_is_under_the_pointer(tmp_path: Path) -> No
         assert transcript(stage)[-1].endswith("line 97")
         stage.chat.transcript.post_message(MouseScrollDown(stage.chat.transcript, 5, 5, 0, 1, 0, False, False, False))
         await stage.until(lambda: transcript(stage)[-1] == last)
+
+
+async def test_the_scrollbar_is_right_although_it_is_seldom_drawn(tmp_path: Path) -> None:
+    """It looks at each moment as if it had been drawn anew, at the end, in the middle and at the top."""
+
+    def drawn() -> list[list[Segment]]:
+        return [list(strip) for strip in bar.render_lines(bar.size.region)]
+
+    async with on_stage(tmp_path, long(40), size=(100, 24)) as stage:
+        await stage.sees("line 40")
+        bar = stage.chat.transcript.vertical_scrollbar
+        looks = set()
+        for key in ["", "end", "pageup", "home", "", "pagedown"] * 4:
+            if key:
+                stage.chat.transcript.focus()
+                stage.press(key)
+            else:
+                stage.arrive("#general", "bob", *(f"more {number}" for number in range(9)))
+            await stage.settles()
+            before = drawn()
+            bar.refresh()
+            assert drawn() == before, key
+            looks.add(str(before))
+        assert len(looks) > 4, "the thumb never moved"
+
+
+async def test_rows_are_drawn_anew_where_they_have_to_be(tmp_path: Path) -> None:
+    """What is kept of a row is not shown when it was edited, chosen, covered, or has another theme."""
+    async with on_stage(tmp_path, long(40), size=(100, 24)) as stage:
+        await stage.sees("line 40")
+
+        def drawn() -> list[list[Segment]]:
+            transcript = stage.chat.transcript
+            return [list(strip) for strip in transcript.render_lines(transcript.size.region)]
+
+        plainly = drawn()
+        assert all(sum(each.cell_length for each in row) == stage.chat.transcript.size.width for row in plainly)
+        stage.press("ctrl+s")
+        await stage.settles()
+        assert [was != now for was, now in zip(plainly, drawn(), strict=True)].count(True) == 1
+        stage.press("escape")
+        await stage.settles()
+        assert drawn() == plainly
+        stage.app.theme = "chat-light"
+        await stage.settles()
+        assert all(was != now for was, now in zip(plainly, drawn(), strict=True))
+        stage.app.theme = "chat-dark"
+        await stage.settles()
+        assert drawn() == plainly

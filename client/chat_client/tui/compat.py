@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rich._wrap import divide_line
+from rich.segment import Segment
 from textual import events
 from textual._xterm_parser import XTermParser
 from textual.app import App
@@ -11,6 +12,7 @@ from textual.geometry import Size
 from textual.keys import _character_to_key
 from textual.message_pump import MessagePump
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.widget import Widget
 
 __all__ = ["divide_line", "has_waiting", "read_alt_keys", "set_extent", "write_to_terminal"]
@@ -64,10 +66,24 @@ def has_waiting(pump: MessagePump) -> bool:
     return not queue.empty() or bool(pump._next_callbacks)
 
 
-def set_extent(view: ScrollView, extent: Size) -> None:
-    """Say how much there is to scroll through, without the layout of the whole screen that Textual does for that.
+def set_extent(view: ScrollView, extent: Size, row: int) -> None:
+    """Say how much there is to scroll through and which row is the first, without a layout of the whole screen.
 
-    For a view whose scrollbar is always there and whose own size does not depend on what it holds.
+    For a view whose scrollbar is always there and whose own size does not depend on what it holds. The scrollbar is
+    drawn anew only where its thumb looks another way, which in a long text it seldom does.
     """
     view.set_reactive(Widget.virtual_size, extent)
-    view._scroll_update(extent)
+    if not view.show_vertical_scrollbar or not view.scrollbar_size_vertical:
+        return
+    bar = view.vertical_scrollbar
+    before = _thumb(bar)
+    bar.set_reactive(ScrollBar.window_virtual_size, extent.height)
+    bar.set_reactive(ScrollBar.window_size, view.container_size.height)
+    bar.set_reactive(ScrollBar.position, row)
+    if _thumb(bar) != before:
+        bar.refresh()
+
+
+def _thumb(bar: ScrollBar) -> list[Segment]:
+    window = bar.window_size if bar.window_size < bar.window_virtual_size else 0
+    return ScrollBarRender.render_bar(bar.size.height, bar.window_virtual_size, window, bar.position).segments

@@ -64,6 +64,7 @@ class ChatParts(Screen[None]):
         self.popup = CompletionPopup(looks, id="popup")
         self.about: tuple[str, Message] | None = None
         """``reply`` or ``edit`` and the message that the composer is about."""
+        self._keys: dict[str, str] = {}
         self.servers: tuple[ServerMark, ...] = ()
         """All accounts that run, where there are several."""
 
@@ -172,7 +173,10 @@ class ChatParts(Screen[None]):
         self.show_hints()
 
     def show_hints(self) -> None:
-        """Show at most six keys, as they are bound now."""
+        """Show at most six keys, as they are bound now, which depends on where we are."""
+        display = self.app.get_key_display
+        active = [each.binding for each in self.active_bindings.values()]
+        self._keys = {binding.id: display(binding) for binding in reversed(active) if binding.id}
         hints = MESSAGE_HINTS if self.focused is self.transcript else HINTS
         pieces: list[Piece] = []
         for id_, text in hints:
@@ -182,8 +186,5 @@ class ChatParts(Screen[None]):
         self.hints.show(Row(left=tuple(pieces)))
 
     def key(self, binding_id: str) -> str:
-        """Return how the key of a binding is shown."""
-        for active in self.active_bindings.values():
-            if active.binding.id == binding_id:
-                return self.app.get_key_display(active.binding)
-        return ""
+        """Return how the key of a binding is shown; empty for one that does nothing here."""
+        return self._keys.get(binding_id, "")

@@ -271,9 +271,7 @@ class Reader(ScrollView, can_focus=True):
         self.viewport.settle()
         self._is_syncing = True
         try:
-            size = Size(self.columns_wide, self.feed.heights.total)
-            if size != self.virtual_size:
-                set_extent(self, size)
+            set_extent(self, Size(self.columns_wide, self.feed.heights.total), self.viewport.top_row)
             self.scroll_y = self.scroll_target_y = self.viewport.top_row
         finally:
             self._is_syncing = False

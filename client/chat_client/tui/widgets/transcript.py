@@ -40,12 +40,27 @@ class Transcript(Reader):
     # ---- Drawing ----------------------------------------------------------------------------------------------------
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Return rows of the screen; the style of the ground is worked out once for all of them."""
+        """Return rows of the screen.
+
+        Textual keeps rows by where they stand on the screen; here nearly all of them only move up when something
+        comes. So each row is kept with what it is made into: each step of that is remembered by the strip before it.
+        The widget has no border, padding or tint that would have to be laid around it.
+        """
         ground = self.rich_style
         if ground != self._ground or len(self._finished) > MAX_FINISHED:
             self._ground = ground
             self._finished.clear()
-        return super().render_lines(crop)
+        background = self.background_colors[1]
+        width, filters = self.outer_size.width, self.get_line_filters()
+        strips = []
+        for y in crop.line_range:
+            strip = self.render_line(y).adjust_cell_length(width, self._ground)
+            for each in filters:
+                strip = strip.apply_filter(each, background)
+            strips.append(strip)
+        if crop.column_span != (0, width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
 
     def render_line(self, y: int) -> Strip:
         """Return one row of the screen."""
