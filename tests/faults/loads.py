@@ -30,7 +30,7 @@ def cpu_ticks(server: Server) -> int:
 @fault("stopped", quick=50, full=200)
 def stopped(folder: Path, seed: str, count: int) -> Report:
     """Readers that log in, sync and read nothing more: the others' acks come, and memory is bounded (X15)."""
-    with Stage(folder, seed, "--max-connections-per-user", "1000") as stage:
+    with Stage(folder, seed, "--max-connections-per-user", "1000", "--max-devices-per-user", "1000") as stage:
         people = People(stage.server.address)
         alice, bob = people.users("alice", "bob")
         stuck = []

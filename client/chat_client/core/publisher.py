@@ -15,7 +15,7 @@ from chat_client.core.state import ClientState
 __all__ = ["Publisher"]
 
 INTERVAL_S: Final = 1 / 30
-TYPING_INTERVAL_S: Final = 1 / 8
+TYPING_INTERVAL_S: Final = 1 / 4
 TYPING_S: Final = 0.5
 """How long after a letter the user counts as typing."""
 NEVER: Final = float("-inf")

@@ -4,7 +4,7 @@ What is on the screen is decided by :class:`~chat_client.tui.widgets.viewport.Vi
 """
 
 import time
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
@@ -21,6 +21,12 @@ from chat_client.tui.widgets.layout import Columns, Note
 from chat_client.tui.widgets.viewport import Place, Viewport
 
 __all__ = ["Reader"]
+
+_DRAWN: Final = (
+    "name", "timeline", "read_seq", "unread", "seen", "new_from", "new_count", "peer_read_seq", "has_older",
+    "loading_older",
+)  # fmt: skip
+"""What of a conversation a transcript shows or acts upon."""
 
 
 class Reader(ScrollView, can_focus=True):
@@ -127,6 +133,9 @@ class Reader(ScrollView, can_focus=True):
     def update(self, conversation: Conversation) -> None:
         """Take over what changed. Whoever has scrolled up stays exactly where they are, until they write something."""
         before = self._conversation
+        if before is not None and _looks_the_same(before, conversation):
+            self._conversation = conversation
+            return
         if before is not None and len(conversation.timeline.pending) > len(before.timeline.pending):
             self._is_placing = False
             self.viewport.follows = True
@@ -296,3 +305,8 @@ class Reader(ScrollView, can_focus=True):
             self.post_message(self.Showed(conversation.name, first, last))
         if conversation.has_older and not conversation.loading_older and self.viewport.top_row < 2 * self.size.height:
             self.post_message(self.OlderWanted())
+
+
+def _looks_the_same(before: Conversation, now: Conversation) -> bool:
+    """Tell whether nothing changed of what is drawn here: a draft, say, of which each letter makes a new state."""
+    return all(getattr(before, name) == getattr(now, name) for name in _DRAWN)

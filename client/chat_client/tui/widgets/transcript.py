@@ -83,24 +83,36 @@ class Transcript(Reader):
         known = self._finished.get(ordinal)
         if known is not None and known[0] is drawn.strip and selection is None:
             return known[1]
-        strip = self._selectable(drawn.strip, column, text, ordinal, selection).apply_style(self._ground)
+        strip = self._selectable(drawn.strip, column, cell_len(text), ordinal)
         if selection is None:
             self._finished[ordinal] = (drawn.strip, strip)
+        elif (span := selection.get_span(ordinal)) is not None:
+            strip = self._chosen(strip, column, text, span)
         return strip
 
-    def _selectable(self, strip: Strip, column: int, text: str, ordinal: int, selection: Selection | None) -> Strip:
-        """Return a row whose body, and nothing else, can be selected; what is selected stands out."""
-        size = cell_len(text)
-        gutter, body, rest = strip.crop(0, column), strip.crop(column, column + size), strip.crop(column + size)
-        span = selection.get_span(ordinal) if selection is not None else None
-        body = body.apply_offsets(0, ordinal)
-        if span is not None:
-            first, last = span
-            left, right = cell_len(text[:first]), size if last == -1 else cell_len(text[:last])
-            style = self.screen.get_component_rich_style("screen--selection")
-            chosen = Strip([Segment(part, (old or Style()) + style) for part, old, _ in body.crop(left, right)])
-            body = Strip.join([body.crop(0, left), chosen, body.crop(right)])
-        return Strip.join([gutter, body, rest])
+    def _selectable(self, strip: Strip, column: int, size: int, ordinal: int) -> Strip:
+        """Return a row on its ground whose body, ``size`` cells from ``column`` on and nothing else, can be selected.
+
+        In one go, for each strip in between costs as much as all of this.
+        """
+        ground, segments = self._ground, []
+        at = character = 0
+        for text, style, _ in strip:
+            styled = ground + style if style is not None else ground
+            if column <= at < column + size:
+                styled += Style.from_meta({"offset": (character, ordinal)})
+                character += len(text)
+            segments.append(Segment(text, styled))
+            at += cell_len(text)
+        return Strip(segments, at)
+
+    def _chosen(self, strip: Strip, column: int, text: str, span: tuple[int, int]) -> Strip:
+        """Return a row in which the selected part of its body stands out."""
+        first, last = span
+        left, right = column + cell_len(text[:first]), column + cell_len(text if last == -1 else text[:last])
+        style = self.screen.get_component_rich_style("screen--selection")
+        chosen = Strip([Segment(part, (old or Style()) + style) for part, old, _ in strip.crop(left, right)])
+        return Strip.join([strip.crop(0, left), chosen, strip.crop(right)])
 
     def _with_chip(self, strip: Strip, width: int) -> Strip:
         """Lay the way to the end over the right end of the last row."""
