@@ -135,6 +135,26 @@ async def test_a_chat_begins_with_somebody_who_is_there(clients: Clients) -> Non
     assert "@nobody" not in alice.state.conversations
 
 
+async def test_what_was_opened_without_a_connection_is_filled_in(clients: Clients, tmp_path: Path) -> None:
+    """A client that starts opens what was open last, before it is online; its members come when it is."""
+    profile, account = Profile(tmp_path / "alice"), Account(clients.address, "alice")
+    profile.prepare()
+    async with ChatClient(account, profile, credentials=Credentials(PASSWORD, register=True)) as first:
+        task = asyncio.create_task(first.run())
+        await until(lambda: first.state.link.synced)
+        await first.create_group("ops", "")
+        await until(lambda: "#ops" in first.state.conversations)
+        first.stop()
+        await asyncio.gather(task, return_exceptions=True)
+    async with ChatClient(account, profile) as again:
+        again.open("#ops")
+        assert again.state.conversations["#ops"].members is None
+        task = asyncio.create_task(again.run())
+        await until(lambda: [member.user for member in again.state.conversations["#ops"].members or ()] == ["alice"])
+        again.stop()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_private_messages_presence_and_notes(clients: Clients) -> None:
     """Private chats, notes to oneself, typing, read markers of the peer, broadcasts (protocol.md 2, 5, 6)."""
     alice, bob = await clients.start("alice"), await clients.start("bob")

@@ -22,14 +22,14 @@ from chat_client.tui.start import Start
 from chat_client.tui.widgets.rows import RowList
 from tests.conftest import Shared, StartServer
 from tests.support.people import People, contents, history, say
-from tests.tui.stage import PASSWORD, Stage, entry, live, message, newcomer, on_stage, online, plain
+from tests.tui.stage import PASSWORD, Stage, entry, known, live, message, newcomer, on_stage, online, plain
 
 SIZES = [(120, 36), (80, 24), (60, 15), (30, 8)]
 LOOKS = {
     "dark": ClientConfig(),
     "light": ClientConfig(theme="chat-light"),
     "contrast": ClientConfig(theme="chat-contrast"),
-    "ansi": ClientConfig(theme="textual-ansi"),
+    "ansi": ClientConfig(theme="ansi-dark"),
     "ascii": ClientConfig(ascii=True),
     "no-color": ClientConfig(),
 }
@@ -95,6 +95,25 @@ async def test_what_was_missed_comes_in_order_and_once(tmp_path: Path, start_ser
         ]  # fmt: skip
         await stage.until(lambda: "offline" not in stage.text)
     people.close()
+
+
+async def test_the_second_start_shows_what_the_first_left(
+    tmp_path: Path, shared_server: Shared, people: People
+) -> None:
+    """The conversation that was open, its messages and who is in it, without a question."""
+    guest = people.user("guest")
+    group = f"#{people.group(guest)}"
+    name = people.name("you")
+    async with live(tmp_path, newcomer(shared_server.address, name)) as stage:
+        await stage.sees("connected")
+        stage.type(f"/join {group}")
+        stage.press("enter")
+        await stage.sees("Members 2 of 2 here")
+        stage.type("until then")
+        stage.press("enter")
+        await stage.until(lambda: stage.contents(group) == ["until then"] and not stage.state.queued)
+    async with live(tmp_path, known(shared_server.address, name)) as stage:
+        await stage.sees("until then", f"Message {group}", "Members 2 of 2 here", "2 members")
 
 
 # ---- Unread ---------------------------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def test_a_very_long_message_is_cut_until_it_is_asked_for() -> None:
         (message("x", edited_at_ms=1), "x (edited)"),
         (message("x", reactions=(ReactionCount(Safe("👍"), (Safe("bob"), Safe("eve"))),)), "👍 2"),
         (message("x", reactions=(ReactionCount(Safe("👍"), (Safe("ada"),)),)), "[👍 1]"),
-        (message("x", mentions_me=True), "@┃ x"),
+        (message("x", mentions_me=True), " ┃ x"),
         (Gap(1, 9, "limit"), "up to 9 more here, not loaded yet"),
         (SystemLine(1, "s", Safe("joined"), Safe("eve"), Safe("eve joined"), 0), "→ │ eve joined"),
         (Head("Beginning.", is_start=True), " Beginning."),

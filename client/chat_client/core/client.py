@@ -193,6 +193,13 @@ class ChatClient(Histories):
         if conversation is not None:
             self.start(self._load_opened(conversation))
 
+    def synced(self) -> None:
+        """Load what the open conversation lacks: it may have been opened without a connection."""
+        super().synced()
+        current = self.state.current
+        if current is not None and current in self.state.conversations:
+            self.start(self._load_opened(current))
+
     async def _load_opened(self, conversation: str) -> None:
         entry = self.state.conversations[conversation]
         if entry.has_older and len(entry.timeline) < 100:

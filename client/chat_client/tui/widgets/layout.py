@@ -235,7 +235,7 @@ def _mark(message: Message, around: Surroundings, looks: Looks) -> Piece:
     if around.is_marked:
         return glyphs.came, "mention"
     if message.mentions_me:
-        return "@", "mention"
+        return " ", "mention"  # the bar tells it; beside a name a sign would read as a part of it
     if message.mine and around.is_private and around.is_read:
         return glyphs.read, "dim"
     return " ", "dim"
