@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from chat_client.core import events
 from chat_client.core.state import Link
+from chat_client.core.text import Safe
 from chat_client.tui.panes import window_title
+from chat_client.tui.widgets.pane import MIN_WIDTH
 from chat_client.tui.widgets.rows import RowList
-from tests.tui.stage import Stage, entry, message, on_stage, online
+from tests.tui.stage import START_MS, Stage, entry, message, on_stage, online
 
 
 def row(stage: Stage, name: str) -> str:
@@ -131,6 +135,88 @@ async def test_members_are_sorted_by_who_is_there(tmp_path: Path) -> None:
         assert keys == ["@ada", "@dave", "@carol", "@bob"]
         assert "◐ carol" in stage.text
         assert "○ bob" in stage.text
+
+
+async def test_who_is_away_is_said_in_words_and_who_is_not_there_stands_below(tmp_path: Path) -> None:
+    """Signs have a word beside them, so that nobody has to know them; whoever is not there is counted."""
+    async with on_stage(tmp_path) as stage:
+        changed = (("bob", "offline", ""), ("carol", "away", ""), ("dave", "dnd", ""))
+        stage.happen(events.PresenceReceived(changed))  # type: ignore[arg-type]
+        await stage.sees("Members 3 of 4 here", "offline 1")
+        shown = ["".join(text for text, _ in (*row.left, *row.right)).strip() for row in stage.chat.members.rows]
+        assert shown == ["Members 3 of 4 here", "● ada", "◐ carolaway", "◐ davednd", "", "offline 1", "○ bob"]
+
+
+async def test_a_thousand_members_are_gone_through_and_left_alone_by_messages(tmp_path: Path) -> None:
+    """Page by page every one of them is on the screen; what is said in the group makes none of their rows anew."""
+    users = [f"user-{number:04}" for number in range(1_000)]
+    happened = [*online(entry("#general", 0), people=users), events.ConversationOpened("#general")]
+    async with on_stage(tmp_path, happened) as stage:
+        await stage.sees("Members 1001/1001", "1001 members")
+        rows = stage.chat.members.rows
+        stage.arrive("#general", "user-0007", "hello")
+        await stage.sees("hello")
+        assert stage.chat.members.rows is rows
+        stage.chat.members.focus()
+        stage.press("home")
+        seen: set[str] = set()
+        for _ in range(60):
+            await stage.settles()
+            seen.update(name for line in stage.lines for name in users if name in line[-22:])
+            stage.press("pagedown")
+        assert seen == set(users)
+        stage.happen(events.PresenceReceived((("user-0500", "offline", Safe("")),)))
+        stage.press("home")
+        await stage.sees("Members 1000/1001")
+
+
+async def test_the_border_of_a_pane_moves_and_stays_moved(tmp_path: Path) -> None:
+    """With the arrows, or dragged with the mouse; no further than the screen allows; the same at the next start."""
+    async with on_stage(tmp_path) as stage:
+        stage.chat.rooms.focus()
+        stage.press(*["right"] * 5)
+        await stage.until(lambda: stage.chat.rooms.outer_size.width == 27)
+        stage.chat.members.focus()
+        stage.press(*["left"] * 3, "right")
+        await stage.until(lambda: stage.chat.members.outer_size.width == 24)
+        stage.press(*["right"] * 50)
+        await stage.until(lambda: stage.chat.members.outer_size.width == MIN_WIDTH)
+        await stage.pilot.mouse_down(offset=(26, 5))
+        await stage.pilot.hover(offset=(20, 5))
+        await stage.until(lambda: stage.chat.rooms.outer_size.width == 21)
+        await stage.pilot.hover(offset=(31, 5))
+        await stage.until(lambda: stage.chat.rooms.outer_size.width == 32)
+        await stage.pilot.mouse_up(offset=(31, 5))
+        await stage.settles()
+        assert stage.state.current == "#general", "letting go of the border chose a conversation"
+        await stage.pilot.click("#rooms", offset=(5, 2))
+        await stage.until(lambda: stage.state.current == "#ops")
+        await stage.pilot.resize_terminal(70, 24)
+        await stage.until(lambda: stage.chat.rooms.outer_size.width == 28, "it is wider than 40 % of the screen")
+        await stage.app.windows.remember()
+    async with on_stage(tmp_path) as stage:
+        await stage.until(lambda: stage.chat.rooms.outer_size.width == 32)
+        assert stage.chat.members.outer_size.width == MIN_WIDTH
+
+
+@pytest.mark.parametrize("size", [(60, 15), (30, 8)])
+async def test_a_low_screen_tells_who_is_typing_above_the_composer(size: tuple[int, int], tmp_path: Path) -> None:
+    """Without a status row it stands in the composer's upper border, and gives way to what is written about."""
+    async with on_stage(tmp_path, size=size) as stage:
+        rows = stage.chat.transcript.rows
+        stage.happen(events.TypingReceived("#general", "bob", START_MS * 2))
+        await stage.sees("─ bob is typing… ─")
+        stage.press("ctrl+s", "r")
+        await stage.sees("Reply to bob: line 3")
+        stage.press("escape")
+        await stage.sees("─ bob is typing… ─")
+        await stage.pilot.resize_terminal(120, 36)
+        await stage.until(lambda: sum("bob is typing…" in line for line in stage.lines) == 1)
+        await stage.pilot.resize_terminal(*size)
+        await stage.sees("─ bob is typing… ─")
+        stage.happen(events.TypingExpired(START_MS * 3))
+        await stage.until(lambda: "typing" not in stage.text)
+        assert stage.chat.transcript.rows == rows
 
 
 async def test_losing_the_connection_makes_nobody_look_present(tmp_path: Path) -> None:

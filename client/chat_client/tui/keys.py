@@ -6,7 +6,15 @@ from textual.binding import Binding, BindingType
 
 from chat_client.core.language import mark
 
-__all__ = ["CHAT_BINDINGS", "EDITING", "GENERAL_BINDINGS", "HINTS", "MESSAGE_BINDINGS", "MESSAGE_HINTS"]
+__all__ = [
+    "CHAT_BINDINGS",
+    "EDITING",
+    "GENERAL_BINDINGS",
+    "HINTS",
+    "MESSAGE_BINDINGS",
+    "MESSAGE_HINTS",
+    "PANE_BINDINGS",
+]
 
 GENERAL_BINDINGS: Final[list[BindingType]] = [
     Binding("ctrl+q", "quit", mark("Quit"), priority=True, id="app-quit"),
@@ -62,6 +70,11 @@ MESSAGE_BINDINGS: Final[list[BindingType]] = [
     Binding(
         "enter", "screen.message('enter')", mark("Go to what it answers, show it whole, load a gap"), id="message-enter"
     ),
+]
+
+PANE_BINDINGS: Final[list[BindingType]] = [
+    Binding("left", "border(-1)", mark("Border to the left"), show=False, id="pane-left"),
+    Binding("right", "border(1)", mark("Border to the right"), show=False, id="pane-right"),
 ]
 
 EDITING: Final = {

@@ -28,6 +28,7 @@ class _Kept(msgspec.Struct):
     lines: list[str] = []
     places: dict[str, tuple[str, int]] = {}
     hidden: list[str] = []
+    widths: dict[str, int] = {}
 
 
 class _File(msgspec.Struct):
@@ -49,13 +50,15 @@ class Memory:
         """Where the reader stood, by conversation: an entry's key and a row of the screen; not there: at the end."""
         self.hidden: set[str] = set()
         """Panes and parts of the list of conversations that were put away."""
+        self.widths: dict[str, int] = {}
+        """Cells of the panes that have another width than the usual one."""
         self.is_changed = False
 
     def load(self) -> "Memory":
         """Take over what is on disk, if anything is."""
         kept = _read(self._path).accounts.get(self._key, _Kept())
         self.room, self.lines = kept.room, kept.lines[-MAX_LINES:]
-        self.places, self.hidden = dict(kept.places), set(kept.hidden)
+        self.places, self.hidden, self.widths = dict(kept.places), set(kept.hidden), dict(kept.widths)
         return self
 
     def open(self, room: str) -> None:
@@ -86,6 +89,12 @@ class Memory:
             self.hidden ^= {part}
             self.is_changed = True
 
+    def size(self, pane: str, width: int) -> None:
+        """Remember how wide a pane is, in cells; 0: as usual."""
+        if width != self.widths.get(pane, 0):
+            self.widths = {**self.widths, pane: width}
+            self.is_changed = True
+
     def save(self) -> None:
         """Write what changed; what other windows wrote for other accounts stays."""
         if not self.is_changed:
@@ -93,7 +102,7 @@ class Memory:
         self.is_changed = False
         file = _read(self._path)
         file.accounts.pop(self._key, None)
-        file.accounts[self._key] = _Kept(self.room, self.lines, self.places, sorted(self.hidden))
+        file.accounts[self._key] = _Kept(self.room, self.lines, self.places, sorted(self.hidden), self.widths)
         while len(file.accounts) > MAX_ACCOUNTS:
             del file.accounts[next(iter(file.accounts))]
         try:

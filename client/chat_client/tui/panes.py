@@ -29,6 +29,8 @@ __all__ = [
 
 _ORDER: Final = {"online": 0, "away": 1, "dnd": 1, "unknown": 2, "offline": 2}
 MAX_BADGE: Final = 999
+MANY: Final = 100
+"""Members from which on the pane has no room for words around their count."""
 SECTION: Final = "section "
 """What the keys of titles begin with; no conversation is called so."""
 SERVER: Final = "server "
@@ -172,15 +174,18 @@ def member_rows(state: ClientState, entry: Conversation | None, glyphs: Glyphs) 
     people = state.people
     ranked = sorted((_rank(people.get(member.user)), member.user, member) for member in entry.members)
     present = sum(rank < 2 for rank, _, _ in ranked)
-    here = f" {tr('of {count} here').format(count=len(ranked))}"
+    absent = len(ranked) - present
+    here = f" {tr('of {count} here').format(count=len(ranked))}" if len(ranked) < MANY else f"/{len(ranked)}"
     rows = [Row(left=((f" {tr('Members')} ", "dim"), (f"{present}", "text"), (here, "dim")))]
     for number, (rank, user, member) in enumerate(ranked):
         if rank == 2 and (number == 0 or ranked[number - 1][0] < 2) and present:
-            rows.append(Row())
+            rows += [Row(), Row(left=((f" {presence_word('offline')} ", "dim"), (f"{absent}", "dim")))]
         mark = presence_mark(people.get(user), glyphs)
         name = "me" if user == state.me else "dim" if rank == 2 else f"nick:{user}"
-        role = () if member.role == "member" else ((f"{role_word(member.role)} ", "dim"),)
-        rows.append(Row(f"@{user}", ((" ", "dim"), (f"{mark[0]} ", mark[1]), (user, name)), role))
+        right: list[Piece] = [] if member.role == "member" else [(f"{role_word(member.role)} ", "dim")]
+        if rank == 1:
+            right.append((f"{presence_word(people[user].presence)} ", "new"))
+        rows.append(Row(f"@{user}", ((" ", "dim"), (f"{mark[0]} ", mark[1]), (user, name)), tuple(right)))
     return rows
 
 

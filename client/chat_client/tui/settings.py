@@ -16,14 +16,14 @@ from textual.binding import Binding
 from chat_client.core.config import ClientConfig, config_path, line_of_key, load_config
 from chat_client.core.errors import ConfigError
 from chat_client.core.language import tr
-from chat_client.tui.keys import CHAT_BINDINGS, GENERAL_BINDINGS, MESSAGE_BINDINGS
+from chat_client.tui.keys import CHAT_BINDINGS, GENERAL_BINDINGS, MESSAGE_BINDINGS, PANE_BINDINGS
 
 __all__ = ["check", "key_bindings", "run", "suited", "template"]
 
 
 def key_bindings() -> dict[str, Binding]:
     """Return the keys that can be set, by their names."""
-    tables = (GENERAL_BINDINGS, CHAT_BINDINGS, MESSAGE_BINDINGS)
+    tables = (GENERAL_BINDINGS, CHAT_BINDINGS, PANE_BINDINGS, MESSAGE_BINDINGS)
     bindings = [binding for table in tables for binding in table if isinstance(binding, Binding)]
     return {binding.id: binding for binding in bindings if binding.id}
 

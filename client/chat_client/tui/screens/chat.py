@@ -38,6 +38,8 @@ class ChatScreen(ChatKeys):
             self.composer.remember(line)
         for part in ("no-rooms", "no-members"):
             self.set_class(part in memory.hidden, f"-{part}")
+        for pane in (self.rooms, self.members):
+            pane.set_width(memory.widths.get(str(pane.id), 0))
         self.doing = Doing(self, client)
         self._state = ClientState()
         self._places: dict[str, Place | None] = {name: Place(*place) for name, place in memory.places.items()}
@@ -68,7 +70,10 @@ class ChatScreen(ChatKeys):
             self.memory.open(state.current)
         glyphs = self.looks.glyphs
         self._show_header(state)
-        self.status.show(status_row(state, glyphs, self.key("chat-next-unread")))
+        status = status_row(state, glyphs, self.key("chat-next-unread"))
+        if status != self.status.row:
+            self.status.show(status)
+            self.settle_frame()
         self._count_down()
         self._show_transcript(state)
         people_changed = state.people is not before.people
@@ -77,7 +82,7 @@ class ChatScreen(ChatKeys):
             self.show_rooms()
             entry = state.conversations.get(state.current or "")
             old = before.conversations.get(before.current or "")
-            if people_changed or old is None or entry is None or entry.members is not old.members or entry is not old:
+            if people_changed or old is None or entry is None or (entry.name, entry.members) != (old.name, old.members):
                 self.members.set_rows(member_rows(state, entry, glyphs))
             if old is not None and entry is not None and entry.joined != old.joined:
                 self.settle_frame()
@@ -86,10 +91,14 @@ class ChatScreen(ChatKeys):
         is_alone = self.has_class("-low") and not self.rooms.display
         self.header.show(header_row(state, self.looks.glyphs, is_alone=is_alone))
 
+    def _show_around(self) -> None:
+        self._show_header(self._state)
+        self.settle_frame()
+
     def on_resize(self) -> None:
-        """Tell at the top what there is no other place for any more."""
+        """Tell at the top, and in the composer's border, what there is no other place for any more."""
         if self._is_ready:
-            self.call_after_refresh(lambda: self._show_header(self._state))
+            self.call_after_refresh(self._show_around)
 
     def set_looks(self, looks: Looks) -> None:
         """Draw everything with other colours or other signs."""
@@ -112,6 +121,8 @@ class ChatScreen(ChatKeys):
                 self.memory.stood(name, (place.key, place.offset) if place is not None else None)
         for part in ("no-rooms", "no-members"):
             self.memory.hide(part, self.has_class(f"-{part}"))
+        for pane in (self.rooms, self.members):
+            self.memory.size(str(pane.id), pane.wanted)
 
     def _open_first(self, state: ClientState) -> ClientState:
         """Open, when nothing is open yet, what was open last time, else what is most urgent."""

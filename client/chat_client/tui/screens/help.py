@@ -45,7 +45,7 @@ def help_rows(
     for active in bindings:
         binding = active.binding
         shown = app.get_key_display(binding)
-        if binding.description and (binding.id or "").startswith(("chat-", "composer-", "app-", "list-")):
+        if binding.description and (binding.id or "").startswith(("chat-", "composer-", "app-", "list-", "pane-")):
             known = keys.setdefault(binding.description, [])
         elif binding.id is None and binding.action in EDITING:
             known = editing.setdefault(EDITING[binding.action], [])

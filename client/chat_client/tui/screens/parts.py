@@ -20,6 +20,7 @@ from chat_client.tui.looks import Looks
 from chat_client.tui.panes import ServerMark
 from chat_client.tui.widgets.completion import CompletionPopup
 from chat_client.tui.widgets.composer import Composer
+from chat_client.tui.widgets.pane import Pane
 from chat_client.tui.widgets.rows import Bar, RowList
 from chat_client.tui.widgets.transcript import Transcript
 
@@ -53,10 +54,10 @@ class ChatParts(Screen[None]):
         self.looks = looks
         self.header = Bar(looks, id="header")
         self.banner = Bar(looks, id="banner", hides=True, role="banner")
-        self.rooms = RowList(looks, id="rooms")
+        self.rooms = Pane(looks, id="rooms", is_left=True)
         self.transcript = MessageTranscript(looks, id="transcript")
         self.transcript.set_clock(config.time_format, fold_joins=config.fold_joins, hide_joins=config.hide_joins)
-        self.members = RowList(looks, id="members")
+        self.members = Pane(looks, id="members", is_left=False)
         self.status = Bar(looks, id="status")
         self.frame = Vertical(id="compose-frame")
         self.composer = Composer(id="composer")
@@ -146,7 +147,7 @@ class ChatParts(Screen[None]):
         return True
 
     def settle_frame(self) -> None:
-        """Say what the composer is about."""
+        """Say what the composer is about; on low screens, who is typing."""
         title: str | None = None
         if self.about is not None:
             kind, message = self.about
@@ -154,8 +155,11 @@ class ChatParts(Screen[None]):
             said = clip(" ".join(message.content.split()), 48, self.looks.glyphs.ellipsis)
             about = tr("Edit {name}: {said}") if kind == "edit" else tr("Reply to {name}: {said}")
             title = f" {about.format(name=name, said=said)} {self.looks.glyphs.dot} {tr('esc cancels')} "
+        elif self.has_class("-low"):  # there is no status row then
+            told = "".join(text for text, _ in self.status.row.left).strip()
+            title = f" {told} " if told else None
         self.frame.border_title = Content(printable(title)) if title else None
-        self.frame.set_class(title is not None, "-about")
+        self.frame.set_class(self.about is not None, "-about")
         entry = self.client.state.conversations.get(self.client.state.current or "")
         if entry is not None:
             self.composer.placeholder = (
