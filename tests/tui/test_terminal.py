@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Shared
-from tests.support.people import People, contents, history, say
+from tests.support.people import People, contents, history, presence, say
 from tests.tui.tmux import PASSWORD, Tmux
 
 
@@ -156,6 +156,42 @@ def test_a_bell_and_a_notification_while_nobody_looks(terminal: Tmux, shared_ser
     terminal.until(lambda: re.match(r"\(\d+\) chat:", terminal.ask("pane_title")), "the title does not count")
     terminal.send(b"\x1b[I")
     terminal.until(lambda: terminal.ask("pane_title").startswith("chat:"), "the title counts what was read")
+
+
+def test_what_rings_a_bell_in_another_window(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """The terminal marks the window of the chat; a muted group and do-not-disturb leave it alone."""
+    guest = people.user("guest")
+    group = people.group(guest)
+    name = people.name("you")
+    terminal.tmux("set-option", "-g", "monitor-bell", "on")
+    terminal.start_as(name, shared_server.address)
+    terminal.sees("connected")
+    terminal.type(f"/join #{group}", "Enter")
+    terminal.sees("Members 2 of 2")
+    terminal.type("/mute", "Enter")
+    terminal.sees("muted  ")
+    terminal.type(f"/open @{name}", "Enter", "/dnd", "Enter")
+    terminal.until(lambda: presence(guest, name) == "dnd", "the others do not know")
+    raw = terminal.record()
+    terminal.send(b"\x1b[O")
+    say(guest, f"@{name}", "not now")
+    terminal.until(lambda: terminal.ask("pane_title").startswith("(1) chat:"), "it never came")
+    assert b"\x07" not in raw.read_bytes()
+    terminal.send(b"\x1b[I")
+    terminal.type("/back", "Enter")
+    terminal.until(lambda: presence(guest, name) == "online", "the others do not know")
+    terminal.send(b"\x1b[O")
+    terminal.tmux("new-window", "sh")
+
+    def rings() -> bool:
+        """Say something: the report that nobody looks comes by another way, so the first words may overtake it."""
+        say(guest, f"#{group}", f"@{name} look", mentions=[name])
+        say(guest, f"@{name}", "now")
+        return terminal.tmux("display-message", "-p", "-t", ":0", "#{window_bell_flag}").strip() == "1"
+
+    terminal.until(rings, "the window is not marked")
+    assert f"private in @{guest.user}".encode() in raw.read_bytes()
+    assert b"mention in" not in raw.read_bytes()
 
 
 def test_links_and_the_clipboard(terminal: Tmux, shared_server: Shared, people: People) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -20,14 +21,33 @@ from chat_client.tui.screens.chat import ChatScreen
 if TYPE_CHECKING:
     from chat_client.tui.app import ChatApp
 
-__all__ = ["Window", "Windows"]
+__all__ = ["Few", "Window", "Windows"]
 
 RESTART_S: Final = 5.0
 """After a fault of our own in the connection's task."""
 NOTIFY_S: Final = 3.0
 """At most one bell for a conversation in this time."""
+MAX_TOASTS: Final = 3
+TOASTS_S: Final = 5.0
+"""At most so many messages are told one by one in this time, and at most so many bells ring."""
 
 _log = logging.getLogger(__name__)
+
+
+class Few:
+    """Counts what happens, as far as it is still few: after ``MAX_TOASTS`` in ``TOASTS_S`` the rest goes untold."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def take(self, now_s: float) -> int:
+        """Return the how manieth this is within the time: 1 to ``MAX_TOASTS`` + 1, and one more for all after these."""
+        while self._times and now_s - self._times[0] >= TOASTS_S:
+            self._times.popleft()
+        if len(self._times) > MAX_TOASTS:
+            return MAX_TOASTS + 2
+        self._times.append(now_s)
+        return len(self._times)
 
 
 class Window:
@@ -63,6 +83,7 @@ class Windows:
         self._app = app
         self._all: list[Window] = []
         self._rang: dict[tuple[str, str], float] = {}
+        self._toasted, self._rung = Few(), Few()
         self.title = ""
         self._marks: tuple[ServerMark, ...] = ()
         self._is_looked_at = True
@@ -260,22 +281,36 @@ class Windows:
         self._show_title()
 
     def _announce(self, window: Window, notice: Notice, state: ClientState) -> None:
-        """Show a notice once: as a toast, and with the bell if nobody looks."""
+        """Show a notice once: as a toast unless its conversation is open, and with the bell if nobody looks."""
         if notice.kind in ("info", "error"):
             severity = "error" if notice.kind == "error" else "information"
             self._app.notify(notice.text, severity=severity, markup=False)  # type: ignore[arg-type]
             return
-        text = clip(safe_line(f"{notice.sender_name}: {notice.text}"), 120)
+        if window is not self.front or notice.conversation != state.current:
+            self._toast(window, notice)
+        setting = self._app.config.notify
+        wanted = setting == "all" or (setting == "mentions" and notice.kind in ("mention", "private"))
+        now = time.monotonic()
+        place = (window.key, notice.conversation)
+        if not wanted or self._is_looked_at or now - self._rang.get(place, float("-inf")) < NOTIFY_S:
+            return
+        if self._rung.take(now) <= MAX_TOASTS:
+            self._rang[place] = now
+            terminal.notify_desktop(self._app, f"{notice.kind} in {notice.conversation}")
+
+    def _toast(self, window: Window, notice: Notice) -> None:
+        """Show what arrived elsewhere; after a few in a row only that there is more, so that the screen stays free."""
+        number = self._toasted.take(time.monotonic())
+        if number == MAX_TOASTS + 1:
+            screen = self.front.screen if self.front is not None else None
+            key = screen.key("chat-next-unread") if screen is not None else ""
+            self._app.notify(tr("more came: {key} goes there").format(key=key), markup=False)
+        if number > MAX_TOASTS:
+            return
         where = (
             notice.conversation
             if window is self.front
             else tr("{conversation} on {account}").format(conversation=notice.conversation, account=window.key)
         )
+        text = clip(safe_line(f"{notice.sender_name}: {notice.text}"), 120)
         self._app.notify(text, title=str(safe_line(where)), markup=False)
-        setting = self._app.config.notify
-        wanted = setting == "all" or (setting == "mentions" and notice.kind in ("mention", "private"))
-        now = time.monotonic()
-        place = (window.key, notice.conversation)
-        if wanted and not self._is_looked_at and now - self._rang.get(place, 0.0) >= NOTIFY_S:
-            self._rang[place] = now
-            terminal.notify_desktop(self._app, f"{notice.kind} in {notice.conversation}")
