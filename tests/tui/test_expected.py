@@ -47,18 +47,25 @@ def style_of(stage: Stage, text: str) -> Style:
 # ---- Connection -----------------------------------------------------------------------------------------------------
 
 
-async def test_the_banner_counts_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Why there is no connection, and how many seconds are left; then it is gone."""
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_banner_counts_down(size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why there is no connection, and how many seconds are left, also while something waits; then it is gone."""
     start_ms = 1_795_428_000_000
     now_ns = [start_ms * 1_000_000]
     monkeypatch.setattr("chat_client.tui.screens.chat.time.time_ns", lambda: now_ns[0])
-    async with on_stage(tmp_path) as stage:
-        stage.happen(events.LinkChanged(Link("offline", Safe("the cable"), retry_at_ms=start_ms + 4_000)))
+    async with on_stage(tmp_path, size=size) as stage:
+        stage.type("written meanwhile")
+        stage.press("enter")
+        stage.happen(events.LinkChanged(Link("offline", Safe("no way there"), retry_at_ms=start_ms + 4_000)))
         for left_s in (4, 3, 2, 1, 0):
-            await stage.sees("offline: the cable", f"retry in {left_s} s")
+            await stage.sees("offline: ", f"retry in {left_s} s")
             now_ns[0] += 1_000_000_000
+        if size[0] >= 60:
+            assert "no way there" in stage.text
+        if size[0] >= 80:
+            assert "queued: 1" in stage.text
         stage.happen(events.LinkChanged(Link("online", synced=True)))
-        await stage.until(lambda: "the cable" not in stage.text)
+        await stage.until(lambda: "retry in" not in stage.text)
 
 
 async def test_what_was_missed_comes_in_order_and_once(tmp_path: Path, start_server: StartServer) -> None:

@@ -110,6 +110,25 @@ def test_what_a_state_looks_like(made: Message | Gap | SystemLine | Head, expect
     assert any(expected in row for row in text_of(lay_out(made, Surroundings(me="ada"), Columns.of(80, 5), LOOKS)))
 
 
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (message("x", status="pending"), "… x"),
+        (message("x", status="failed"), "✗ x"),
+        (message("x", mentions_me=True), "┃ x"),
+        (SystemLine(1, "s", Safe("joined"), Safe("eve"), Safe("eve joined"), 0), "→ eve joined"),
+    ],
+)
+def test_signs_stand_apart_from_the_text_where_there_is_no_column_for_names(
+    made: Message | SystemLine, expected: str
+) -> None:
+    """On a narrow screen a sign is never read as the first letter; a chosen entry has the cursor besides."""
+    columns = Columns.of(30, 5)
+    assert any(row.startswith(expected) for row in text_of(lay_out(made, Surroundings(me="ada"), columns, LOOKS)))
+    chosen = text_of(lay_out(made, Surroundings(me="ada", is_selected=True), columns, LOOKS))
+    assert any(row.startswith(f"{LOOKS.glyphs.cursor}{expected.replace(' ', '', 1)}") for row in chosen)
+
+
 def test_markup_and_links() -> None:
     """Markup of any kind is text; links are found without the punctuation around them, and only harmless ones."""
     text = "[red]x[/red] [@click=app.quit]y[/] see (https://a.example/b_(c)), javascript:alert(1) file:///etc/passwd"

@@ -277,7 +277,8 @@ def banner_row(state: ClientState, now_ms: int, glyphs: Glyphs, retry_key: str) 
         next_try = tr("retry in {seconds} s, {key} now").format(seconds=left_s, key=retry_key)
     else:
         next_try = tr("{key} to try again").format(key=retry_key)
-    return Row(left=((text, "banner"),), right=((f"{next_try} ", "banner"), *queued))
+    # Where there is no room for both, what waits is left out: it is marked where it stands.
+    return Row(left=((text, "banner"),), right=(*queued, (f"{next_try} ", "banner")))
 
 
 def status_row(state: ClientState, glyphs: Glyphs, unread_key: str) -> Row:

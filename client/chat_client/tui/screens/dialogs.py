@@ -21,6 +21,8 @@ from chat_protocol.limits import MIN_PASSWORD_CHARS
 
 __all__ = ["ListingScreen", "Notice", "PasswordScreen", "Question", "listing_rows"]
 
+AROUND_ROWS: Final = 4
+"""Border, title and note."""
 MAX_COLUMN: Final = 32
 """Cells of a column that is not the last."""
 
@@ -137,8 +139,10 @@ class ListingScreen(Dialog[Opened | None]):
             Row(left=((f" {listing.title}", "title"),), right=((f"{hint} ", "dim"),))
         )
         self.query_one("#listing-note", Bar).show(Row(left=((f" {listing.note}", "dim"),) if listing.note else ()))
-        self.query_one(RowList).set_rows(listing_rows(listing))
+        rows = listing_rows(listing)
+        self.query_one(RowList).set_rows(rows)
         self.query_one(RowList).focus()
+        self.query_one(".sheet").styles.max_height = len(rows) + AROUND_ROWS  # a short table hides little of the chat
 
     @on(RowList.Chosen)
     def _chosen(self, event: RowList.Chosen) -> None:

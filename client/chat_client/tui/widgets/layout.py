@@ -297,14 +297,17 @@ class _Rows:
             ]
             self._rest += [Segment(" " * (columns.gutter - 3)), Segment(f"{bar} ", looks.style(bar_role))]
             return
-        self._rest += [Segment(f"{bar if bar_role != 'rule' else ' '}", looks.style(bar_role))]
-        sign = bar if bar_role == "mention" else mark[0]
-        self._gutter = [Segment(lead, looks.style("accent")), Segment(sign, looks.style(mark[1]))]
+        chosen = Segment(lead, looks.style("accent"))
+        strong = Segment(bar if bar_role != "rule" else " ", looks.style(bar_role))
+        sign = strong if bar_role == "mention" else Segment(mark[0], looks.style(mark[1]))
+        # A sign right before the text would read as a part of it, so it stands there only beside the cursor.
+        self._rest = [chosen, strong] if around.is_selected else [strong, Segment(" ")]
+        self._gutter = [chosen, sign] if around.is_selected else [sign, Segment(" ")]
         if is_person and not around.is_continued:
             head = Row(left=((f" {name}", role),), right=((around.clock + " ", "dim"),) if columns.clock else ())
             self._put(draw(head, columns.width, looks, self._ground))
         elif not is_person:
-            self._gutter[1] = Segment(name[:1], looks.style(role))
+            self._gutter[1 if around.is_selected else 0] = Segment(name[:1], looks.style(role))
 
     def beside(self, pieces: tuple[Piece, ...]) -> None:
         """Add one row right of the bar."""
