@@ -223,7 +223,7 @@ class ChatScreen(ChatKeys):
 
     @on(Bar.Clicked, "#status")
     def _status_clicked(self) -> None:
-        self.action_next_unread()
+        self.next_elsewhere()
 
     @on(Bar.Clicked, "#banner")
     def _banner_clicked(self) -> None:

@@ -50,11 +50,16 @@ class ChatKeys(ChatParts):
 
     def action_next_unread(self) -> None:
         """Go to what waits most urgently: unread lines above, mentions, then the conversation that waits longest."""
-        state, transcript = self.client.state, self.transcript
+        transcript = self.transcript
         first = transcript.first_unread()
         if first is not None and not transcript.viewport.is_whole(first):
             transcript.to_index(first, align=0.2)
-            return
+        else:
+            self.next_elsewhere()
+
+    def next_elsewhere(self) -> None:
+        """Go to the conversation that waits most urgently, whatever is unread in this one."""
+        state = self.client.state
         waiting = [entry for entry in state.conversations.values() if entry.unread and entry.name != state.current]
         loud = [entry for entry in waiting if not entry.muted]
         if not loud:
