@@ -123,6 +123,40 @@ async def test_the_second_start_shows_what_the_first_left(
         await stage.sees("until then", f"Message {group}", "Members 2 of 2 here", "2 members")
 
 
+async def test_what_failed_stays_and_can_be_sent_again(tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """A refused message keeps its text, says why, and goes out by /retry once the reason is gone."""
+    later = people.name("later")
+    async with live(tmp_path, newcomer(shared_server.address, people.name("you"))) as stage:
+        await stage.sees("connected")
+        stage.client.open(f"@{later}")
+        await stage.sees(f"Message @{later}")
+        stage.type("are you there yet?")
+        stage.press("enter")
+        await stage.sees("✗┃ are you there yet?", "✗ not sent: there is no such user · /retry or /discard")
+        visitor = people.visitor()
+        visitor.register(later, device="wire")
+        stage.type("/retry")
+        stage.press("escape", "enter")
+        await stage.until(lambda: not stage.conversation(f"@{later}").timeline.pending, "it is not sent")
+        await stage.until(lambda: "✗" not in stage.text)
+        assert stage.contents(f"@{later}") == ["are you there yet?"]
+
+
+async def test_a_chat_in_which_nobody_wrote_is_gone_the_next_time(tmp_path: Path) -> None:
+    """To look at somebody leaves no trace in the list; a draft does."""
+    async with on_stage(tmp_path) as stage:
+        for name in ("@carol", "@dave"):
+            stage.client.open(name)
+            await stage.sees(f"Message {name}")
+        stage.type("half")
+        stage.press("alt+s")
+        await stage.until(lambda: stage.conversation("@dave").draft == "half")
+    async with on_stage(tmp_path, [], size=(80, 24)) as stage:
+        await stage.until(lambda: "@dave" in stage.state.conversations)
+        assert "@carol" not in stage.state.conversations
+        assert "carol" not in "\n".join(line[:21] for line in stage.lines)
+
+
 # ---- Unread ---------------------------------------------------------------------------------------------------------
 
 

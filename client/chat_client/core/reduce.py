@@ -128,10 +128,17 @@ def _restored(state: ClientState, event: events.Restored) -> ClientState:
             display_name=event.display_name,
             server_name=event.server_name,
             epoch=event.epoch,
-            conversations={entry.name: entry for entry in event.conversations},
+            conversations={entry.name: entry for entry in event.conversations if not _is_blank(entry)},
             people={person.user: person for person in event.people},
         )
     )
+
+
+def _is_blank(conversation: Conversation) -> bool:
+    """Tell whether somebody only looked at a user, with whom nobody has written anything."""
+    timeline = conversation.timeline
+    is_empty = not (conversation.last_seq or conversation.draft or timeline.pending or len(timeline))
+    return conversation.kind == "private" and is_empty
 
 
 def _link(before: ClientState, state: ClientState) -> ClientState:
