@@ -61,6 +61,17 @@ async def test_a_conversation_that_is_not_open_lets_go(tmp_path: Path) -> None:
         assert stage.conversation("#ops").unread == MANY
 
 
+async def test_lines_go_although_older_ones_were_just_loaded(tmp_path: Path) -> None:
+    """A page that was wanted a moment ago adds its own lines to the bound, and no more."""
+    async with on_stage(tmp_path) as stage:
+        await _flood(stage, "#general", "end of")
+        await stage.until(lambda: len(stage.conversation("#general").timeline) <= 600, "nothing was let go")
+        assert await stage.client.load_older("#general")
+        await _flood(stage, "#general", "the end of")
+        await stage.sees(f"the end of {MANY - 50}")
+        await stage.until(lambda: len(stage.conversation("#general").timeline) <= 800, "nothing was let go")
+
+
 async def test_what_a_search_hit_has_loaded_stays(tmp_path: Path) -> None:
     """A hit far above the end is shown, although loading up to it makes many lines."""
     async with on_stage(tmp_path) as stage:

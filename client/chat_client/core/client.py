@@ -39,7 +39,6 @@ DRAFT_DELAY_S: Final = 1.0
 MAX_LINES: Final = 20_000
 """Lines of a conversation in memory from which on :meth:`ChatClient.let_go` acts; about 0.8 KiB each."""
 KEPT_LINES: Final = 10_000
-WANTED_MS: Final = 60_000
 
 
 class ChatClient(Histories):
@@ -221,13 +220,11 @@ class ChatClient(Histories):
     def let_go(self, conversation: str) -> None:
         """Keep the newest lines alone in memory if there are very many; the others can be loaded again.
 
-        Call it only while nobody reads the older ones. Nothing goes within a minute after older ones were loaded: who
+        Call it only while nobody reads the older ones. Those that were loaded within the last minute do not count: who
         asked for them is on the way there.
         """
         entry = self.state.conversations.get(conversation)
-        if entry is None or len(entry.timeline) <= MAX_LINES:
-            return
-        if self._clock_ms() - self._loaded_at_ms.get(conversation, 0) >= WANTED_MS:
+        if entry is not None and len(entry.timeline) > MAX_LINES + self._wanted_lines(conversation):
             self.apply([events.LetGo(conversation, KEPT_LINES)])
 
     def mark_read(self, conversation: str) -> None:

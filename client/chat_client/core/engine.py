@@ -76,8 +76,8 @@ class Engine(Requests):
         self._receipts = Coalesced()
         self._waiters: dict[int, asyncio.Future[packets.Packet]] = {}
         self._reads = ReadMarkers()
-        self._loaded_at_ms: dict[str, int] = {}
-        """When older lines of a conversation were loaded last: somebody wants to read them."""
+        self._wanted: dict[str, tuple[int, int]] = {}
+        """When older lines of a conversation were loaded last, and how many: somebody is on the way there."""
         self._is_read_planned = False
         self._wake = asyncio.Event()
         self._signing_in: asyncio.Future[None] | None = None

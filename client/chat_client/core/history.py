@@ -25,6 +25,8 @@ PAGE: Final = 200
 AROUND: Final = 25
 MAX_CACHED: Final = 5_000
 """How far back :meth:`Histories.load_around` goes through the cache before it makes an island instead."""
+WANTED_MS: Final = 60_000
+"""How long older lines that were loaded are wanted, whether or not somebody looks at them yet."""
 SEARCH_PAGES: Final = 20
 """Pages of 100 hits that one search looks through for what the server cannot narrow down."""
 
@@ -61,10 +63,19 @@ class Histories(Engine):
                 self.apply([events.HistoryLoading(conversation, False)])
         return self._conversation(conversation).has_older
 
+    def _wanted_lines(self, conversation: str) -> int:
+        """Return how many older lines were loaded that somebody may be on the way to."""
+        at_ms, lines = self._wanted.get(conversation, (0, 0))
+        return lines if self._clock_ms() - at_ms < WANTED_MS else 0
+
+    def _want(self, conversation: str, lines: int) -> None:
+        """Count lines that are wanted, before they are there."""
+        self._wanted[conversation] = (self._clock_ms(), self._wanted_lines(conversation) + lines)
+
     async def _load_page(self, conversation: str, before: int, count: int) -> None:
-        self._loaded_at_ms[conversation] = self._clock_ms()
         page = await self._read(lambda connection: cache.page_before(connection, conversation, before, count))
         if page is not None:
+            self._want(conversation, len(page.events))
             self.apply(
                 [
                     events.HistoryLoaded(
@@ -82,6 +93,7 @@ class Histories(Engine):
             return
         found, more = await self._history(conversation, before=before, limit=count)
         first = found[0].seq if found and more else 1
+        self._want(conversation, len(found))
         if before > 1:
             self.apply([events.HistoryLoaded(conversation, found, first, before - 1, more)])
 
@@ -119,7 +131,6 @@ class Histories(Engine):
         Returns:
             Whether ``seq`` can be shown now.
         """
-        self._loaded_at_ms[conversation] = self._clock_ms()
         await self._load_cached_to(conversation, seq)
         entry = self._conversation(conversation)
         there = entry.timeline.by_seq(seq)
@@ -131,6 +142,7 @@ class Histories(Engine):
             first = max(found[0].seq, bounds[0]) if found and more else bounds[0]
             last = min(seq + AROUND - 1, bounds[1])
             inside = tuple(event for event in found if first <= event.seq <= last)
+            self._want(conversation, len(inside))
             older = None if there is not None else more
             self.apply([events.HistoryLoaded(conversation, inside, first, last, older)])
         there = self._conversation(conversation).timeline.by_seq(seq)

@@ -26,8 +26,10 @@ EXIT_CONFIG: Final = 78
 """A mistake in the settings."""
 SETTLED_S: Final = 1.0
 """When the first screen stands, in seconds after the program began to run."""
-PICTURES: Final = "120"
-"""A second, at most: a picture waits 4 ms for its turn on average, and not 8. Publisher paces what others do."""
+PICTURES: Final = "240"
+"""A second, at most: a picture waits 2 ms for its turn on average, not 8, and up to 4 more behind another one. How many
+there are is for the publisher to say.
+"""
 COLLECT: Final = (10_000, 20, 50)
 """``gc.set_threshold``: what is drawn lives long enough that the usual 700 finds next to nothing each time."""
 

@@ -25,7 +25,7 @@ __all__ = ["Place", "Transcript"]
 
 ROW_BITS: Final = 16
 """Selections count rows as entry << ROW_BITS | row: still right when heights of other entries turn out otherwise."""
-MAX_FINISHED: Final = 1_024
+MAX_FINISHED: Final = 200
 
 
 class Transcript(Reader):
