@@ -9,6 +9,7 @@ from textual import events as input_events
 from textual.widgets import Input
 
 from chat_client.core import events
+from chat_client.core.addresses import parse_link
 from chat_client.tui.start import Start
 from tests.conftest import Shared, StartServer
 from tests.support.people import People
@@ -69,6 +70,30 @@ async def test_a_newcomer_is_told_how_to_begin(tmp_path: Path, start_server: Sta
         stage.press("enter")
         await stage.until(lambda: stage.state.current == "#harbour", "the group is not joined")
         await stage.sees("2 members")
+    there.close()
+
+
+async def test_an_invite_link_can_be_taken_elsewhere(tmp_path: Path, start_server: StartServer) -> None:
+    """Whoever makes one has it in the clipboard: on the screen it takes several rows."""
+    server = start_server()
+    there = People(server.address)
+    async with live(tmp_path, newcomer(server.address, there.name("boss"))) as stage:
+        await stage.sees("Welcome to")
+        stage.type("/create #harbour")
+        stage.press("enter")
+        await stage.sees("This is the beginning of #harbour.")
+        stage.type("/invite-link #harbour")
+        stage.press("escape", "enter")
+        await stage.sees("?invite=")
+        await stage.until(lambda: "?invite=" in stage.app.clipboard)
+        await stage.until(lambda: any("copied" in toast.message for toast in stage.app._notifications))
+    link = parse_link(stage.app.clipboard)
+    guest = there.visitor()
+    guest.register(there.name("guest"), device="wire", invite=link.invite)
+    synced = guest.sync()
+    assert [entry["conversation"] for entry in synced["conversations"] if entry["conversation"][0] == "#"] == [
+        "#harbour"
+    ]
     there.close()
 
 

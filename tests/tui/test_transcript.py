@@ -209,6 +209,23 @@ async def test_a_selection_with_the_mouse_holds_bodies_alone(tmp_path: Path) -> 
         await stage.until(lambda: stage.app.clipboard == "line 1\nline 2\nline 3", stage.app.clipboard)
 
 
+async def test_what_the_program_told_can_be_selected_too(tmp_path: Path) -> None:
+    """A long line of its own comes out whole, without signs and on a line of its own."""
+    link = "chat://chat.example.org/?invite=" + "0123456789" * 12
+    async with on_stage(tmp_path) as stage:
+        stage.chat.tell(link)
+        await stage.sees("chat://chat.example.org")
+        rows = transcript(stage)
+        first = next(y for y, row in enumerate(rows) if row.endswith("line 3"))
+        last = next(y for y in range(len(rows) - 1, 0, -1) if rows[y].strip())
+        column = rows[first].index("line 3")
+        await stage.pilot.mouse_down("#transcript", offset=(column, first))
+        await stage.pilot.hover("#transcript", offset=(column + 50, last))
+        await stage.pilot.mouse_up("#transcript", offset=(column + 50, last))
+        stage.press("ctrl+c")
+        await stage.until(lambda: stage.app.clipboard == f"line 3\n{link}", stage.app.clipboard)
+
+
 async def test_a_typist_is_told_and_moves_nothing(tmp_path: Path) -> None:
     """Who is typing stands in the status row."""
     async with on_stage(tmp_path) as stage:

@@ -128,7 +128,8 @@ async def _invite_link(client: ChatClient, conversation: str | None, arguments: 
     group = current_group(None, arguments) if arguments["group"] else None
     code = await client.create_invite(group, uses=int(uses))
     address = client.account.address
-    return Told(safe_line(str(ServerLink(address, client.fingerprint, code))))
+    link = str(ServerLink(address, client.fingerprint, code))
+    return Told(safe_line(link), link)
 
 
 @command("broadcast", Argument("text", "text", rest=True), summary=mark("Announce something to everybody."),

@@ -11,6 +11,8 @@ class Told(msgspec.Struct, frozen=True):
     """One line to show, where the command was typed."""
 
     text: Safe
+    wanted: str = ""
+    """What the user will need elsewhere: a face that has a clipboard puts it there."""
 
 
 class Row(msgspec.Struct, frozen=True):

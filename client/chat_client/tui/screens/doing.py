@@ -103,8 +103,10 @@ class Doing:
     async def show(self, result: Result) -> None:
         """Show what a command returned."""
         match result:
-            case Told(text):
+            case Told(text, wanted):
                 self._screen.tell(text)
+                if wanted:
+                    self._screen.copy(wanted)
             case Listing():
                 opened = await self._screen.app.push_screen_wait(ListingScreen(result, self._screen.looks))
                 if opened is not None:

@@ -21,7 +21,7 @@ from chat_client.tui.inline import find_links, host_of
 from chat_client.tui.panes import SECTION, SERVER
 from chat_client.tui.screens.dialogs import ListingScreen, Question
 from chat_client.tui.screens.help import HelpScreen, help_rows
-from chat_client.tui.screens.parts import ChatParts
+from chat_client.tui.screens.parts import ChatParts, characters
 from chat_client.tui.screens.search import SearchScreen
 from chat_client.tui.screens.switcher import Switcher
 from chat_client.tui.widgets.composer import Composer
@@ -191,8 +191,7 @@ class ChatKeys(ChatParts):
             case "receipts":
                 self.doing.start(self.doing.about(name, message))
             case "copy":
-                self.app.copy_to_clipboard(message.content)
-                self.app.notify(_copied(message.content), markup=False, timeout=2)
+                self.copy(message.content)
             case "open":
                 for url in find_links(message.content)[:1]:
                     self.open_link(url)
@@ -328,8 +327,7 @@ class ChatKeys(ChatParts):
         """Copy what is selected; else clear the line; else quit, if it comes twice."""
         selected = self.get_selected_text()
         if selected:
-            self.app.copy_to_clipboard(selected)
-            self.app.notify(_copied(selected), markup=False, timeout=2)
+            self.copy(selected)
             self.clear_selection()
             return
         if self.composer.text or self.about is not None:
@@ -363,7 +361,7 @@ class ChatKeys(ChatParts):
             if yes:
                 self.composer.insert(fits)
 
-        text = f"{tr_n('{count:,} line', '{count:,} lines', lines)}{tr(', ')}{_characters(event.text)}"
+        text = f"{tr_n('{count:,} line', '{count:,} lines', lines)}{tr(', ')}{characters(event.text)}"
         if len(fits) == size:
             question = Question(tr("Paste all of this?"), text, tr("Paste"))
         else:
@@ -379,11 +377,3 @@ class ChatKeys(ChatParts):
             event.stop()
             self.composer.focus()
             self.composer.insert(event.character)
-
-
-def _copied(text: str) -> str:
-    return tr("copied {characters}").format(characters=_characters(text))
-
-
-def _characters(text: str) -> str:
-    return tr_n("{count:,} character", "{count:,} characters", len(text))

@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from chat_client.core.client import ChatClient
 from chat_client.core.config import ClientConfig
-from chat_client.core.language import tr
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Message
 from chat_client.core.text import printable
 from chat_client.tui.drawing import Piece, Row, clip
@@ -27,7 +27,7 @@ from chat_client.tui.widgets.transcript import Transcript
 if TYPE_CHECKING:
     from chat_client.tui.screens.doing import Doing
 
-__all__ = ["ChatParts"]
+__all__ = ["ChatParts", "characters"]
 
 T = TypeVar("T")
 
@@ -124,6 +124,11 @@ class ChatParts(Screen[None]):
         else:
             self.app.notify(printable(text), severity="error" if is_error else "information", markup=False)
 
+    def copy(self, text: str) -> None:
+        """Put a text into the terminal's clipboard, and say so."""
+        self.app.copy_to_clipboard(text)
+        self.app.notify(tr("copied {characters}").format(characters=characters(text)), markup=False, timeout=2)
+
     def begin_about(self, kind: str, message: Message) -> None:
         """Have the composer be about a message: a reply to it, or its new text."""
         self.about = (kind, message)
@@ -192,3 +197,8 @@ class ChatParts(Screen[None]):
     def key(self, binding_id: str) -> str:
         """Return how the key of a binding is shown; empty for one that does nothing here."""
         return self._keys.get(binding_id, "")
+
+
+def characters(text: str) -> str:
+    """Return how long a text is, in words."""
+    return tr_n("{count:,} character", "{count:,} characters", len(text))

@@ -268,10 +268,16 @@ class _Rows:
         role = "error" if note.is_error else "accent"
         sign = looks.glyphs.failed if note.is_error else looks.glyphs.dot
         indent = columns.gutter - 2
-        for number, text in enumerate(_wrap(_shown(note.text), columns.body)[0]):
+        if self._body:
+            column, text, joint = self._body[-1]
+            self._body[-1] = column, text, f"{joint}\n"  # whoever selects both has them on lines of their own
+        safe = _shown(note.text)
+        rows, starts, end = _wrap(safe, columns.body, None)
+        for number, (text, start) in enumerate(zip(rows, starts, strict=True)):
             lead = f"{sign} " if number == 0 else "  "
             segments = [Segment(" " * indent), Segment(lead, looks.style(role)), Segment(text, looks.style(role))]
-            self._put(Strip(segments).adjust_cell_length(columns.width))
+            following = starts[number + 1] if number + 1 < len(starts) else end
+            self._put(Strip(segments), (columns.gutter, text, safe[start + len(text) : following]))
 
     def event(self, sign: str, text: str, around: Surroundings) -> None:
         """Add dim rows with a sign where others have a name."""
@@ -330,7 +336,7 @@ class _Rows:
         if safe != text:
             spans = tuple(find_spans(safe, around.me)) if is_body else ()
         limit = None if around.is_expanded else MAX_ROWS
-        rows, starts, end = _wrap_with_starts(safe + tail, columns.body, limit)
+        rows, starts, end = _wrap(safe + tail, columns.body, limit)
         if tail:
             spans = (*spans, Span(len(safe), len(safe) + len(tail), "italic"))
         base = self.looks.style(role)
@@ -373,12 +379,7 @@ def _shown(text: str) -> str:
     return printable(text).replace("\t", "    ")
 
 
-def _wrap(text: str, width: int) -> tuple[list[str], int]:
-    rows, _, end = _wrap_with_starts(text, width, None)
-    return rows, end
-
-
-def _wrap_with_starts(text: str, width: int, limit: int | None) -> tuple[list[str], list[int], int]:
+def _wrap(text: str, width: int, limit: int | None) -> tuple[list[str], list[int], int]:
     """Break a text into rows of at most ``width`` cells: the rows, where each begins, and where they end."""
     rows: list[str] = []
     starts: list[int] = []
