@@ -137,6 +137,18 @@ def test_markup_and_links() -> None:
     assert find_links("mailto:a@b.example. HTTPS://x.example!") == ["mailto:a@b.example", "https://x.example"]
 
 
+def test_a_link_over_several_rows_is_one_link() -> None:
+    """A terminal that shows where a link is finds all its rows: they have the same id; another link has another."""
+    url = f"https://a.example/{'x' * 120}"
+    laid = lay_out(message(f"see {url} and https://b.example"), Surroundings(), Columns.of(60, 5), LOOKS)
+    styles = [segment.style for row in laid.rows for segment in row if segment.style is not None and segment.style.link]
+    assert all(style.underline for style in styles)
+    ids = {link: {style.link_id for style in styles if style.link == link} for link in (url, "https://b.example")}
+    assert len([style for style in styles if style.link == url]) >= 3
+    assert [len(found) for found in ids.values()] == [1, 1]
+    assert not ids[url] & ids["https://b.example"]
+
+
 @settings(deadline=None)
 @given(wild)
 def test_spans_are_ascending_and_disjoint(content: str) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from chat_client.core import events
 from chat_client.tui.screens.search import hit_rows
-from tests.tui.stage import on_stage, plain
+from chat_client.tui.widgets.rows import RowList
+from tests.tui.stage import START_MS, message, on_stage, plain
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 15), (30, 8)])
@@ -40,6 +42,37 @@ async def test_links_dates_and_what_is_wrong(tmp_path: Path) -> None:
         await stage.sees("soon is no date")
         stage.press("escape")
         await stage.until(lambda: stage.app.screen is stage.chat)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("disk", ["third disk", "second disk", "first disk"]),
+        ("disk in:#ops", ["third disk", "first disk"]),
+        ("disk from:carol", ["second disk", "first disk"]),
+        ("disk before:2026-11-24", ["second disk", "first disk"]),
+        ("disk after:2026-11-24", ["third disk"]),
+        ("disk in:#ops from:@carol before:2026-11-24", ["first disk"]),
+    ],
+)
+async def test_operators_narrow_what_is_found(query: str, expected: list[str], tmp_path: Path) -> None:
+    """Who, where and when, alone and together; the newest first."""
+    day_ms = 24 * 3_600_000
+    async with on_stage(tmp_path) as stage:
+        for name, seq, sender, content, age in (
+            ("#ops", 3, "carol", "first disk", 0), ("#general", 4, "carol", "second disk", 60_000),
+            ("#ops", 4, "bob", "third disk", day_ms),
+        ):  # fmt: skip
+            said = message(name, seq, sender, content, at_ms=START_MS + 3_600_000 + age)
+            stage.happen(events.Arrived(name, (said,)))
+        stage.press("ctrl+f")
+        stage.type(query)
+        stage.press("enter")
+        await stage.sees(f"{len(expected)} found")
+        rows = [
+            "".join(text for text, _ in row.left) for row in stage.app.screen.query_one("#search-list", RowList).rows
+        ]
+        assert [row[row.rindex("  ") :].strip() for row in rows] == expected
 
 
 async def test_what_was_looked_for_stands_out(tmp_path: Path) -> None:

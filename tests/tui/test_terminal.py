@@ -46,6 +46,7 @@ def test_start_type_resize_and_leave(terminal: Tmux, shared_server: Shared, peop
     terminal.type("printf '\\033]2;before\\033\\\\'; echo here", "Enter")
     terminal.sees("here")
     terminal.until(lambda: terminal.ask("pane_title") == "before", "no title")
+    raw = terminal.record()
     terminal.start_as(people.name("you"), shared_server.address)
     terminal.sees("connected")
     terminal.until(lambda: terminal.ask("pane_title").startswith("chat: "), "the title does not tell")
@@ -63,6 +64,8 @@ def test_start_type_resize_and_leave(terminal: Tmux, shared_server: Shared, peop
     terminal.sees("ended=0", "here")
     assert terminal.processes() == []
     assert terminal.ask("pane_title") == "before"
+    written = raw.read_bytes()
+    assert (written.count(b"\x1b[22;0t"), written.count(b"\x1b[23;0t")) == (1, 1), "the title is kept by the terminal"
     assert [terminal.ask(flag) for flag in ("alternate_on", "mouse_any_flag", "cursor_flag")] == ["0", "0", "1"]
     terminal.type("stty -a | grep -o ' echo ' ; echo still a shell", "Enter")
     terminal.sees("still a shell")
@@ -206,7 +209,8 @@ def test_links_and_the_clipboard(terminal: Tmux, shared_server: Shared, people: 
     raw = terminal.record()
     say(guest, f"#{group}", "see https://a.example/x?y=1, and 你好")
     terminal.sees("https://a.example/x?y=1")
-    terminal.until(lambda: b";https://a.example/x?y=1\x1b\\" in raw.read_bytes(), "no OSC 8")
+    link = re.compile(rb"\x1b\]8;id=[^;]+;https://a\.example/x\?y=1\x1b\\\x1b\[(\d+;)*4[;m]")
+    terminal.until(lambda: link.search(raw.read_bytes()), "no underlined link with an id (OSC 8)")
     terminal.type("C-s")
     terminal.type("y")
     terminal.until(lambda: terminal.tmux("list-buffers"), "nothing in the clipboard")

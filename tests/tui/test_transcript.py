@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from rich.segment import Segment
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from chat_client.core import events
+from chat_client.core.config import ClientConfig
 from chat_client.core.events import Event
 from chat_client.core.text import Safe
 from chat_protocol import packets
@@ -151,6 +153,42 @@ async def test_messages_of_one_author_are_one_block(tmp_path: Path) -> None:
         assert [row[6:].strip() for row in bodies] == [
             "bob │ a", "│ b", "carol │ c", "bob │ d", "bob │ e", "⇄ │ 3 joined, 1 left", "bob │ f",
         ]  # fmt: skip
+
+
+async def test_times_and_days_are_those_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written late on Monday in London is Tuesday morning in Shanghai; the clock is the one that is set."""
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    late = START_MS + (14 * 60 + 30) * 60_000
+    happened = [
+        message("#general", 4, "bob", "early", at_ms=START_MS),
+        message("#general", 5, "bob", "late", at_ms=late),
+    ]
+    for clock, expected in (("%H:%M", " 07:30 "), ("%I:%M %p", " 07:30 AM "), ("%Hh%M", " 07h30 ")):
+        config = ClientConfig(time_format=clock)
+        async with on_stage(
+            tmp_path / expected.strip(), [*plain(), events.Arrived("#general", tuple(happened))], config=config
+        ) as stage:
+            await stage.sees("Tuesday 24 November 2026", "late")
+            rows = transcript(stage)
+            assert [row.strip(" ─") for row in rows if "November" in row] == [
+                "Monday 23 November 2026", "Tuesday 24 November 2026",
+            ]  # fmt: skip
+            assert rows[-1].startswith(expected)
+            assert "bob" in rows[-1], "a new day begins without a name"
+
+
+async def test_five_minutes_are_a_new_block(tmp_path: Path) -> None:
+    """Whoever goes on within five minutes is not named again; a message after these has its name."""
+    ages = [0, 4 * 60, 4 * 60 + 299, 4 * 60 + 299 + 300]
+    made = [
+        message("#general", seq, "bob", f"after {age}", at_ms=START_MS + 3_600_000 + age * 1_000)
+        for seq, age in enumerate(ages, start=4)
+    ]
+    async with on_stage(tmp_path, [*plain(), events.Arrived("#general", tuple(made))]) as stage:
+        await stage.sees(f"after {ages[-1]}")
+        named = ["bob" in row for row in transcript(stage)[-4:]]
+        assert named == [True, False, False, True]
 
 
 async def test_older_pages_are_loaded_when_they_are_near(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ A message is a gutter (time, name, one sign, a bar) and its body beside it; wher
 stands above the body. Every row is exactly as wide as asked.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -340,8 +341,9 @@ class _Rows:
         if tail:
             spans = (*spans, Span(len(safe), len(safe) + len(tail), "italic"))
         base = self.looks.style(role)
+        styles = [_span_style(span, self.looks) for span in spans]
         for number, (row, start) in enumerate(zip(rows, starts, strict=True)):
-            segments = _styled(row, start, spans, base, self.looks)
+            segments = _styled(row, start, spans, styles, base)
             if any(span.is_block and span.start <= start < span.end for span in spans):
                 rest = max(columns.body - cell_len(row), 0)
                 segments.append(Segment(" " * rest, self.looks.style("code")))
@@ -400,11 +402,17 @@ def _wrap(text: str, width: int, limit: int | None) -> tuple[list[str], list[int
     return rows, starts, len(text)
 
 
-def _styled(row: str, start: int, spans: tuple[Span, ...], base: Style, looks: Looks) -> list[Segment]:
-    """Return a row's text in its styles."""
+def _span_style(span: Span, looks: Looks) -> Style:
+    """Return the style of a span; made once, so that a link over several rows is one to the terminal, too."""
+    style = looks.style(span.role)
+    return style + Style(link=span.link, meta={"open": span.link}) if span.link else style
+
+
+def _styled(row: str, start: int, spans: tuple[Span, ...], styles: Sequence[Style], base: Style) -> list[Segment]:
+    """Return a row's text in its styles: one for each span, ``base`` between them."""
     segments: list[Segment] = []
     at = 0
-    for span in spans:
+    for span, style in zip(spans, styles, strict=True):
         first, last = max(span.start - start, at), min(span.end - start, len(row))
         if last <= first:
             if span.start - start >= len(row):
@@ -412,9 +420,6 @@ def _styled(row: str, start: int, spans: tuple[Span, ...], base: Style, looks: L
             continue
         if first > at:
             segments.append(Segment(row[at:first], base))
-        style = looks.style(span.role)
-        if span.link:
-            style = style + Style(link=span.link, meta={"open": span.link})
         segments.append(Segment(row[first:last], style))
         at = last
     if at < len(row):
