@@ -317,6 +317,25 @@ async def test_folded_joins_are_told_one_by_one_when_asked(tmp_path: Path) -> No
         assert "2 joined" not in stage.text
 
 
+@pytest.mark.parametrize("size", [(120, 36), (60, 15), (30, 8)])
+async def test_ten_who_come_and_go_are_one_line(size: tuple[int, int], tmp_path: Path) -> None:
+    """In every size; one more joins that line, and a message ends it."""
+    actions = ["joined", "joined", "left", "joined", "joined", "left", "joined", "joined", "left", "joined"]
+    happened = [
+        packets.SystemMessage("#general", seq, f"s{seq}", "server", "Server", START_MS, action=action,
+                              subject=f"x{seq}", content=f"x{seq} {action}")
+        for seq, action in enumerate([*actions, "joined"], start=4)
+    ]  # fmt: skip
+    async with on_stage(tmp_path, [*plain(), events.Arrived("#general", tuple(happened[:10]))], size=size) as stage:
+        await stage.sees("7 joined, 3 left")
+        assert "⇄" in next(row for row in transcript(stage) if "7 joined" in row)
+        stage.happen(events.Arrived("#general", (happened[10],)))
+        await stage.sees("8 joined, 3 left")
+        stage.arrive("#general", "bob", "hello all")
+        await stage.sees("hello all")
+        assert sum("joined" in row for row in transcript(stage)) == 1
+
+
 def marked(stage: Stage) -> str:
     """The row that is pointed at."""
     return next((row for row in transcript(stage) if "→" in row), "")
