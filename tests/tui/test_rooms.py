@@ -49,6 +49,29 @@ async def test_groups_and_chats_with_their_counts(tmp_path: Path) -> None:
         assert stage.composer.text == ""
 
 
+async def test_what_is_open_is_on_the_screen_in_a_long_list(tmp_path: Path) -> None:
+    """The list goes along, whichever way one went there, and after the size changed."""
+    names = [f"#room-{number:02}" for number in range(60)]
+    happened = [*online(*(entry(name, 1) for name in names)), events.ConversationOpened(names[0])]
+    async with on_stage(tmp_path, happened, size=(100, 20)) as stage:
+
+        async def shows(name: str) -> None:
+            await stage.until(lambda: stage.state.current == name)
+            await stage.until(lambda: any(name[1:] in line[:21] for line in stage.lines[1:]), f"{name} is not listed")
+
+        stage.press(*["alt+down"] * 30)
+        await shows(names[30])
+        stage.arrive(names[59], "bob", "@ada x", mentions=("ada",))
+        stage.press("alt+a")
+        await shows(names[59])
+        stage.press("alt+down")
+        await shows(names[0])
+        stage.press("alt+up")
+        await shows(names[59])
+        await stage.pilot.resize_terminal(100, 12)
+        await shows(names[59])
+
+
 async def test_muted_conversations_are_quiet(tmp_path: Path) -> None:
     """What is muted is counted in brackets and is no place to go to."""
     async with on_stage(tmp_path) as stage:

@@ -151,6 +151,8 @@ class RowList(ScrollView, can_focus=True):
             found = next((place for place, row in enumerate(rows) if row.key and row.key == key), -1)
             self._cursor = found if found >= 0 else self._next(-1, 1)
             self.refresh()
+        if current != old_current:
+            self._reveal_current()
 
     def move_to(self, key: str) -> None:
         """Put the cursor on a row."""
@@ -182,8 +184,9 @@ class RowList(ScrollView, can_focus=True):
         return draw(row, width, self._looks, ground).apply_style(self.rich_style)
 
     def on_resize(self) -> None:
-        """Keep the scrollbar right."""
+        """Keep the scrollbar right, and what is marked on the screen."""
         self.virtual_size = Size(self.size.width, len(self._rows))
+        self._reveal_current()
 
     def action_step(self, step: int) -> None:
         """Move the cursor by one row that can be chosen."""
@@ -233,10 +236,19 @@ class RowList(ScrollView, can_focus=True):
         if not 0 <= place < len(self._rows):
             return
         self._cursor = place
+        self._reveal(place)
+        self.refresh()
+
+    def _reveal_current(self) -> None:
+        place = next((place for place, row in enumerate(self._rows) if row.key and row.key == self.current), None)
+        if place is not None:
+            self._reveal(place)
+
+    def _reveal(self, place: int) -> None:
+        """Scroll as little as is needed to have a row on the screen."""
         top, height = self.scroll_offset.y, self.size.height
         if place < top:
             above = place - 1 if place and not self._rows[place - 1].key else place
             self.scroll_to(y=above, animate=False)
         elif height and place >= top + height:
             self.scroll_to(y=place - height + 1, animate=False)
-        self.refresh()
