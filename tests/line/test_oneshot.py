@@ -45,6 +45,20 @@ def test_send_means_stored(person: Register) -> None:
     assert f"@{alice.name}  3 unread" in bob.run("list").stdout
 
 
+def test_the_locale_says_the_language(person: Register) -> None:
+    """Help, results and refusals; what is for programs stays as it is."""
+    alice = person("alice")
+    chinese = {"LC_ALL": "zh_CN.UTF-8"}
+
+    def run(*arguments: str) -> tuple[str, str]:
+        process = alice.start(*arguments, **chinese)
+        return process.communicate(timeout=DEADLINE_S)
+
+    assert "为脚本运行一个命令" in run("--help")[0]
+    assert run("send", "@nobody-there", "x")[1] == "chat-cli send: 没有发送，也没有保留：找不到：there is no such user\n"
+    assert objects(run("list", "--json")[0])[0]["kind"] == "announcements"
+
+
 def test_an_id_is_sent_once(person: Register) -> None:
     """A script that does not know whether it sent may send again with the same id."""
     alice, bob = person("alice"), person("bob")

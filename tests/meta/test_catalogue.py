@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import read_mo
 
-from tests.meta.tree import PACKAGES
+from tests.meta.tree import PACKAGES, ROOT
 from tools import catalogue
 
 CLIENT: Final = PACKAGES["chat_client"]
@@ -121,6 +122,25 @@ def test_edges_are_kept(translated: Catalog) -> None:
         or any(word not in text for word in ids(message)[0].split() if word.startswith("--") and word[2:].isalpha())
     ]
     assert wrong == []
+
+
+def glossary() -> list[tuple[str, str]]:
+    """The words of docs/translating.md."""
+    lines = (ROOT / "docs" / "translating.md").read_text(encoding="utf-8").partition("| English |")[2].splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines[2:] if line.startswith("|")]
+    return [(english, chinese) for english, chinese in rows]
+
+
+@pytest.mark.parametrize(("english", "chinese"), glossary())
+def test_the_words_are_those_of_the_glossary(english: str, chinese: str) -> None:
+    """Of the texts with a word there is one whose translation has the word that was agreed upon."""
+    word = re.compile(rf"\b{english}s?\b", re.IGNORECASE)
+    said = [
+        (str(each.id if isinstance(each.id, str) else each.id[0]), str(each.string))
+        for each in catalogue.read("zh")
+        if each.id and word.search(each.id if isinstance(each.id, str) else each.id[0])
+    ]
+    assert any(chinese in translation for _, translation in said), said
 
 
 def test_what_is_compiled_is_what_is_written(language: str, translated: Catalog) -> None:

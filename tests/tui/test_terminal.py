@@ -197,6 +197,21 @@ def test_what_rings_a_bell_in_another_window(terminal: Tmux, shared_server: Shar
     assert b"mention in" not in raw.read_bytes()
 
 
+def test_the_locale_says_the_language(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """In a terminal set to Chinese the program speaks it from the first line on, and its caret stands right."""
+    terminal.type("export LC_ALL=zh_CN.UTF-8", "Enter")
+    terminal.start_as(people.name("you"), shared_server.address)
+    terminal.sees("已连接")
+    terminal.type("/create #zh-room", "Enter")
+    terminal.sees("这里是 #zh-room 的开头。", "群主")
+    terminal.type("你好")
+    terminal.until(lambda: terminal.ask("cursor_x") == str(2 + 4), "the cursor is not where one writes")
+    terminal.type("Enter")
+    terminal.until(lambda: "│ 你好" in terminal.screen.split("╭")[0], "what was sent is not shown")
+    terminal.type("/nonsense", "Enter")
+    terminal.sees("没有命令 /nonsense")
+
+
 def test_links_and_the_clipboard(terminal: Tmux, shared_server: Shared, people: People) -> None:
     """A link is one for the terminal, too; what is copied reaches the terminal's clipboard, exactly."""
     guest = people.user("guest")

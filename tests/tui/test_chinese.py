@@ -1,0 +1,68 @@
+"""The screen in Chinese: its words are two cells wide, so that every row and border is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from syrupy.assertion import SnapshotAssertion
+
+from chat_client.core.config import ClientConfig
+from chat_client.core.language import choose
+from chat_client.tui.screenshot import scene
+from tests.tui.stage import Stage, on_stage
+from tests.tui.test_snapshots import drawn, picture  # noqa: F401 - a fixture
+
+CHINESE = ClientConfig(language="zh")
+SIZES = [(120, 36), (80, 24), (60, 15), (30, 8)]
+DIALOGS = {"ctrl+k": "前往", "f1": "帮助", "alt+u": "你离开之后", "ctrl+f": "搜索"}
+
+
+@pytest.fixture(autouse=True)
+def spoken() -> Iterator[None]:
+    """As when the program starts with these settings; the next test wants English."""
+    choose("zh")
+    yield
+    choose("en")
+
+
+def rows_fit(stage: Stage, size: tuple[int, int]) -> None:
+    """No row is longer than the screen, and the borders of a box stand below one another."""
+    assert len(stage.lines) == size[1]
+    for line in stage.lines:
+        assert cell_len(line) <= size[0], line
+    for corner, foot in (("╭─", "╰─"), ("─╮", "─╯")):
+        tops = [cell_len(line[: line.index(corner)]) for line in stage.lines if corner in line]
+        feet = [cell_len(line[: line.index(foot)]) for line in stage.lines if foot in line]
+        assert sorted(tops) == sorted(feet), stage.text
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_busy_morning(size: tuple[int, int], tmp_path: Path, picture: SnapshotAssertion) -> None:  # noqa: F811
+    """Everything at once, in every size."""
+    async with on_stage(tmp_path, scene(), size=size, config=CHINESE) as stage:
+        stage.type("好的，")
+        assert await drawn(stage) == picture
+        rows_fit(stage, size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (30, 8)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("key", DIALOGS)
+async def test_dialogs_stand_straight(key: str, size: tuple[int, int], tmp_path: Path) -> None:
+    """With their titles, on every screen."""
+    async with on_stage(tmp_path, scene(), size=size, config=CHINESE) as stage:
+        await stage.settles()
+        stage.press(key)
+        await stage.sees(DIALOGS[key])
+        rows_fit(stage, size)
+
+
+async def test_the_language_changes_while_it_runs(tmp_path: Path) -> None:
+    """When the settings say so, on the screen as it is."""
+    async with on_stage(tmp_path, scene(), config=CHINESE) as stage:
+        await stage.sees("群组", "成员", "已连接", "切换")
+        stage.app.take_settings(ClientConfig(language="en"))
+        await stage.sees("Groups", "Members", "connected", "switch")
+        assert "群组" not in stage.text
