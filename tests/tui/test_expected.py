@@ -348,6 +348,22 @@ async def test_dialogs_fit_every_screen(size: tuple[int, int], tmp_path: Path) -
         await stage.until(lambda: stage.app.screen is stage.chat)
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_offers_never_cover_what_is_written(size: tuple[int, int], tmp_path: Path) -> None:
+    """Where there is no room for all of them, they scroll."""
+    async with on_stage(tmp_path, size=size) as stage:
+        stage.type("/")
+        await stage.until(lambda: stage.chat.popup.is_open)
+        await stage.settles()
+        popup = stage.chat.popup
+        assert 0 < popup.region.height <= 8
+        assert popup.region.bottom <= stage.chat.frame.region.y
+        last = popup.completion.candidates[-1].label
+        stage.press(*["down"] * (len(popup.completion.candidates) - 1))
+        await stage.sees(last)
+        assert stage.lines[stage.composer.region.y].strip("│ ") == "/"
+
+
 @pytest.mark.parametrize("part", ["composer", "rooms", "transcript"])
 async def test_help_names_every_key_that_is_bound(part: str, tmp_path: Path) -> None:
     """Whatever has the focus: each key that does something stands there with what it does, as the key map says now."""

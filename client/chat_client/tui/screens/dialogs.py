@@ -15,7 +15,7 @@ from chat_client.core.results import Listing, Opened
 from chat_client.core.text import printable
 from chat_client.tui.drawing import Piece, Row, clip
 from chat_client.tui.looks import Looks
-from chat_client.tui.screens.base import Dialog
+from chat_client.tui.screens.base import LOW_ROWS, Dialog
 from chat_client.tui.widgets.rows import Bar, RowList
 from chat_protocol.limits import MIN_PASSWORD_CHARS
 
@@ -139,10 +139,13 @@ class ListingScreen(Dialog[Opened | None]):
             Row(left=((f" {listing.title}", "title"),), right=((f"{hint} ", "dim"),))
         )
         self.query_one("#listing-note", Bar).show(Row(left=((f" {listing.note}", "dim"),) if listing.note else ()))
-        rows = listing_rows(listing)
-        self.query_one(RowList).set_rows(rows)
+        self.query_one(RowList).set_rows(listing_rows(listing))
         self.query_one(RowList).focus()
-        self.query_one(".sheet").styles.max_height = len(rows) + AROUND_ROWS  # a short table hides little of the chat
+
+    def on_resize(self) -> None:
+        """Have a short table hide no more of the chat than it needs."""
+        rows = len(self.query_one(RowList).rows) + AROUND_ROWS
+        self.query_one(".sheet").styles.max_height = rows if self.size.height >= LOW_ROWS else None
 
     @on(RowList.Chosen)
     def _chosen(self, event: RowList.Chosen) -> None:

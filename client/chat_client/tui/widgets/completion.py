@@ -64,8 +64,9 @@ class CompletionPopup(RowList):
         self.set_rows(rows)
         if not self.was_moved:
             self.to_first()
-        self.styles.width, self.styles.height = width, len(rows)
-        self.absolute_offset = Offset(max(min(at.x - 1, self.app.size.width - width), 0), max(at.y - len(rows), 0))
+        height = max(min(len(rows), at.y), 1)  # never over what is being written
+        self.styles.width, self.styles.height = width, height
+        self.absolute_offset = Offset(max(min(at.x - 1, self.app.size.width - width), 0), max(at.y - height, 0))
         self.display = True
         self.refresh(layout=True)
 
