@@ -44,6 +44,9 @@ def offers(text: str, caret: int | None = None) -> list[str]:
         ("/jo", "/join "),
         ("/par", "/part "),
         (":tad", "🎉 "),
+        (":th", "👍 "),  # what is common comes before what is short
+        ("/react ^3 :", "👍 "),
+        ("/react ^3 :ro", "🚀 "),
         ("ok :+1", "👍 "),
         ("/msg al", "@albert "),
         ("/role @alice mod", "moderator "),

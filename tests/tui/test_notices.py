@@ -13,7 +13,10 @@ from chat_client.core.events import Event
 from chat_client.tui import windows
 from chat_client.tui.windows import MAX_TOASTS, TOASTS_S, Few
 from chat_protocol import packets
-from tests.tui.stage import Stage, entry, on_stage, online
+from tests.conftest import Shared
+from tests.support.people import People, say
+from tests.tui.stage import Stage, entry, known, live, newcomer, on_stage, online
+from tests.tui.test_live import enter, ready
 
 
 @pytest.fixture
@@ -111,3 +114,26 @@ async def test_the_setting_says_what_rings(setting: Any, expected: list[str], tm
         await stage.until(lambda: rung == expected, str(rung))
         await stage.settles()
         assert rung == expected
+
+
+async def test_what_waits_at_the_start_is_told_once(tmp_path: Path, shared_server: Shared, people: People) -> None:
+    """A start after a while away tells all of it in one toast; what comes from then on is told by itself."""
+    guest = people.user("guest")
+    groups = [f"#{people.group(guest)}" for _ in range(3)]
+    name = people.name("you")
+    async with live(tmp_path, newcomer(shared_server.address, name)) as stage:
+        await ready(stage)
+        for group in groups:
+            await enter(stage, f"/join {group}")
+            await stage.until(lambda group=group: stage.state.current == group)  # type: ignore[misc]
+    for group in groups:
+        say(guest, group, "nobody is meant")
+        say(guest, group, f"@{name} are you there?", mentions=[name])
+    say(guest, f"@{name}", "psst")
+    async with live(tmp_path, known(shared_server.address, name)) as stage:
+        await ready(stage)
+        await stage.sees("Since you left", "3 mentions, 7 unread: alt+u tells more")
+        assert len(toasts(stage)) == 1
+        say(guest, f"@{name}", "and now?")
+        await stage.until(lambda: len(toasts(stage)) == 2)
+        assert toasts(stage)[1].endswith("and now?")

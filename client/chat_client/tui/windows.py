@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from chat_client.core.accounts import Account
 from chat_client.core.client import ChatClient
-from chat_client.core.language import tr
+from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Notice
 from chat_client.core.text import safe_line
 from chat_client.tui import terminal
@@ -64,6 +64,13 @@ class Window:
         self.unsubscribe: Callable[[], None] | None = None
         self.last_notice = 0
         self.is_showing_planned = False
+        self.backlog: dict[str, int] | None = None
+        """How far each conversation went when the program was first up to date: what came meanwhile is told as one.
+        None: it was not yet."""
+
+    def is_backlog(self, notice: Notice) -> bool:
+        """Tell whether a notice is about what came before the program was started."""
+        return self.backlog is None or notice.seq <= self.backlog.get(notice.conversation, 0)
 
     @property
     def key(self) -> str:
@@ -236,6 +243,9 @@ class Windows:
         state = window.client.state
         if window.screen is not None and window is self.front:
             window.screen.show_state(state)
+        if window.backlog is None and state.link.synced:
+            window.backlog = {name: entry.last_seq for name, entry in state.conversations.items()}
+            self._tell_backlog(window, state)
         for notice in state.notices:
             if notice.number > window.last_notice:
                 window.last_notice = notice.number
@@ -286,7 +296,8 @@ class Windows:
             severity = "error" if notice.kind == "error" else "information"
             self._app.notify(notice.text, severity=severity, markup=False)  # type: ignore[arg-type]
             return
-        if window is not self.front or notice.conversation != state.current:
+        is_open = window is self.front and notice.conversation == state.current
+        if not is_open and not window.is_backlog(notice):
             self._toast(window, notice)
         setting = self._app.config.notify
         wanted = setting == "all" or (setting == "mentions" and notice.kind in ("mention", "private"))
@@ -297,6 +308,16 @@ class Windows:
         if self._rung.take(now) <= MAX_TOASTS:
             self._rang[place] = now
             terminal.notify_desktop(self._app, f"{notice.kind} in {notice.conversation}")
+
+    def _tell_backlog(self, window: Window, state: ClientState) -> None:
+        """Say at the start what waits, in one toast; each message of it would cover what there is to read."""
+        screen = window.screen
+        if screen is None or not state.unread:
+            return
+        parts = [tr_n("{count} mention", "{count} mentions", state.mentions)] if state.mentions else []
+        parts.append(tr_n("{count} unread", "{count} unread", state.unread))
+        waits = tr("{what}: {key} tells more").format(what=tr(", ").join(parts), key=screen.key("chat-catch-up"))
+        self._app.notify(waits, title=tr("Since you left"), markup=False)
 
     def _toast(self, window: Window, notice: Notice) -> None:
         """Show what arrived elsewhere; after a few in a row only that there is more, so that the screen stays free."""
