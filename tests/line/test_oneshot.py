@@ -55,7 +55,8 @@ def test_the_locale_says_the_language(person: Register) -> None:
         return process.communicate(timeout=DEADLINE_S)
 
     assert "为脚本运行一个命令" in run("--help")[0]
-    assert run("send", "@nobody-there", "x")[1] == "chat-cli send: 没有发送，也没有保留：找不到：there is no such user\n"
+    refused = run("send", "@nobody-there", "x")[1]
+    assert refused == "chat-cli send: 没有发送，也没有保留：找不到：there is no such user\n"
     assert objects(run("list", "--json")[0])[0]["kind"] == "announcements"
 
 
