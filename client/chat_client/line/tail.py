@@ -131,6 +131,8 @@ class _Tail:
             self._tell_replaced()
             await self._start()
         self._settle()
+        for name in self._client.state.conversations:
+            self._client.let_go(name)
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()

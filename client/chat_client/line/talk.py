@@ -94,6 +94,8 @@ class Talk:
         async for state in self.client.changes():
             self._narrator.look = self._screen.look(self._config)
             self._print(self._narrator.tell(state))
+            for name in state.conversations:
+                self.client.let_go(name)  # what was printed stays on the terminal
             self._screen.refresh()
 
     async def tell(self) -> None:
@@ -300,8 +302,12 @@ class Talk:
         gap = next((line for line in self._entry(name).timeline.before(before) if isinstance(line, Gap)), None)
         if gap is not None and gap.loadable:
             await self.client.fill_gap(name, gap)
-        elif self._entry(name).has_older:
-            await self.client.load_older(name)
+            return
+        while self._entry(name).has_older and len(_before(self._entry(name), before)) < PAGE:
+            reached = self._entry(name).loaded_from
+            await self.client.load_older(name)  # more than once where lines were let go since ``before`` was printed
+            if self._entry(name).loaded_from == reached:
+                return
 
 
 def _before(entry: Conversation, seq: int) -> list[Line]:
