@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from rich.text import Text
 from textual import events, on
 from textual.app import App, ScreenStackError, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.theme import ThemeProvider
@@ -43,6 +43,8 @@ MONO: Final = "ansi-dark"
 SETTINGS_S: Final = 1.0
 """How often the file of settings is looked at."""
 
+_PLAIN: Final = {"…": "...", "↑": "up", "↓": "down", "←": "left", "→": "right", "⌫": "backspace", "⏎": "enter"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +55,7 @@ class ChatApp(App[int]):
     CSS_PATH: ClassVar[Any] = "chat.tcss"
     COMMANDS: ClassVar[set[Any]] = {ChatCommands}
     BINDINGS: ClassVar[list[BindingType]] = GENERAL_BINDINGS
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (20, "-high")]  # noqa: RUF012 - Textual says so
 
     def __init__(
         self,
@@ -184,6 +187,14 @@ class ChatApp(App[int]):
             except ScreenStackError:
                 _log.info("a key came while the program was ending")
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Return how a key is called; with ASCII alone arrows have names, too."""
+        return self._drawable(super().get_key_display(binding))
+
+    def _drawable(self, text: str) -> str:
+        """Return a text of Textual's as the settings allow it to be drawn."""
+        return "".join(_PLAIN.get(sign, sign) for sign in text) if self.config.ascii else text
+
     # ---- Looks and settings -----------------------------------------------------------------------------------------
 
     def _take_theme(self) -> None:
@@ -264,11 +275,13 @@ class ChatApp(App[int]):
     def action_command_palette(self) -> None:
         """Open the command palette."""
         if not isinstance(self.screen, CommandPalette):
-            _ = self.push_screen(CommandPalette(placeholder=tr("Search for commands…"), id="--command-palette"))
+            _ = self.push_screen(
+                CommandPalette(placeholder=self._drawable(tr("Search for commands…")), id="--command-palette")
+            )
 
     def search_themes(self) -> None:
         """Open the list of themes."""
-        _ = self.push_screen(CommandPalette([ThemeProvider], placeholder=tr("Search for themes…")))
+        _ = self.push_screen(CommandPalette([ThemeProvider], placeholder=self._drawable(tr("Search for themes…"))))
 
     # ---- Several servers --------------------------------------------------------------------------------------------
 
