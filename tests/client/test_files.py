@@ -103,7 +103,20 @@ def test_links(text: str, link: ServerLink) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "http://x", "chat://", "chat://h:99999", "tcp://chat.example:1", "chat://u@h", "chat://h/x", "chat://h?fp=1"],
+    [
+        "",
+        "http://x",
+        "chat://",
+        "chat://h:99999",
+        "tcp://chat.example:1",
+        "chat://u@h",
+        "chat://h/x",
+        "chat://h?fp=1",
+        "two words",
+        "chat://two words:7007",
+        "a\u00a0b",
+        "a\u202eb",
+    ],
 )
 def test_bad_links(text: str) -> None:
     """What cannot be a link, or would send in the clear over a network, is refused."""

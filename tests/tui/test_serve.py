@@ -100,6 +100,7 @@ async def test_the_screen_comes_through_the_browsers_connection(tmp_path: Path) 
                 assert page.status == 200
                 assert "token" not in str(page.url)
                 assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+                assert "keys.focus()" in await page.text(), "one has to click before one can type"
                 assert f'"ws://{base.removeprefix("http://")}/ws"' in (await page.text()).replace("'", '"')
             async with stranger.get(address) as answer:
                 assert answer.status == 403, "a second use of the token"

@@ -75,12 +75,13 @@ def parse_link(text: str) -> ServerLink:
     text = text.strip()
     try:
         parts = urlsplit(text if "://" in text else f"chat://{text}")
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise ConfigError(
             tr("the address {text!r} cannot be understood: {error}").format(text=text, error=error)
         ) from None
-    if parts.scheme not in ("chat", "tcp") or not host or parts.username is not None or parts.path not in ("", "/"):
+    is_host = bool(host) and host.isprintable() and " " not in host
+    if parts.scheme not in ("chat", "tcp") or not is_host or parts.username is not None or parts.path not in ("", "/"):
         raise ConfigError(
             tr("the address {text!r} cannot be understood: expected chat://host:port or host:port").format(text=text)
         )

@@ -25,6 +25,13 @@ BROWSER_DRIVER: Final = "textual.drivers.web_driver:WebDriver"
 TOKEN_BYTES: Final = 32
 LOOPBACK: Final = "127.0.0.1"
 GRACE_S: Final = 5.0
+_FOCUS: Final = """<script>
+const wait = setInterval(() => {
+  const keys = document.querySelector(".xterm-helper-textarea");
+  if (keys) { clearInterval(wait); keys.focus(); }
+}, 50);
+</script></body>"""
+"""Lets whoever opens the page type at once; textual-serve wants a click before."""
 _INSTALL: Final = "pip install 'chat-suite[web]'"
 
 Verdict = Literal["welcome", "known", "refused"]
@@ -139,7 +146,10 @@ async def _serve(port: int, arguments: Sequence[str]) -> int:
                     answer.set_cookie(gate.cookie, gate.session, httponly=True, samesite="Strict", path="/")
                     return answer
                 case "known":
-                    return await handler(request)
+                    page = await handler(request)
+                    if isinstance(page, web.Response) and page.content_type == "text/html" and page.text is not None:
+                        page.text = page.text.replace("</body>", _FOCUS)
+                    return page
                 case "refused":
                     return web.Response(
                         status=403, text=f"{tr('Not with this address: start chat-tui serve again.')}\n"
