@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,16 @@ from rich.color import ColorType
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
+from chat_client.core import events
 from chat_client.core.accounts import Account
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.config import ClientConfig
 from chat_client.core.profile import Profile
+from chat_client.tui.drawing import Row
 from chat_client.tui.looks import DARK, MIN_CONTRAST, THEMES, Looks, contrast
 from chat_client.tui.memory import MAX_LINES, Memory
-from tests.tui.stage import on_stage
+from chat_client.tui.widgets.rows import RowList
+from tests.tui.stage import Stage, entry, message, on_stage, online
 
 ADA = Account(ServerAddress("chat.example.org"), "ada")
 
@@ -70,6 +74,28 @@ async def test_own_keys_work_and_are_told(tmp_path: Path) -> None:
         assert any("f5" in line and "Go to a conversation" in line for line in stage.lines)
         rows = [row.left for row in stage.app.screen.query_one("#help").rows]  # type: ignore[attr-defined]
         assert any("f9" in left[0][0] and left[1][0] == "Reply" for left in rows if len(left) == 2)
+
+
+def _help(stage: Stage) -> Sequence[Row]:
+    return stage.app.screen.query_one("#help", RowList).rows
+
+
+async def test_own_keys_stand_wherever_a_key_is_named(tmp_path: Path) -> None:
+    """The way to the end and to what is unread, the status row, the help's titles and the empty screen."""
+    config = ClientConfig(keys={"chat-end": "f9", "chat-next-unread": "f3", "chat-select": "f4", "chat-help": "f2"})
+    lines = [message("#general", seq, "bob", f"line {seq}") for seq in range(1, 200)]
+    unread = entry("#general", 199, read_seq=100, unread=99)
+    happened = [*online(unread), events.Arrived("#general", tuple(lines)), events.ConversationOpened("#general")]
+    async with on_stage(tmp_path / "one", happened, config=config) as stage:
+        await stage.sees(" new · f9 ")
+        stage.press("f9")
+        await stage.sees("unread above · f3 ")
+        stage.press("f2")
+        await stage.until(lambda: stage.app.screen.query("#help"))
+        titled = " While a message is chosen (f4, then up and down)"
+        await stage.until(lambda: titled in [row.left[0][0] for row in _help(stage) if row.left])
+    async with on_stage(tmp_path / "two", online(), config=config) as stage:
+        await stage.until(lambda: "f2 helps" in str(stage.composer.placeholder))
 
 
 def test_room_and_history_come_back(tmp_path: Path) -> None:

@@ -293,7 +293,7 @@ class ChatApp(App[int]):
     def action_server(self, step: int) -> None:
         """Bring the next server to the front."""
         if not self.windows.step(step):
-            self.notify(tr("there is one server: ctrl+p, Add a server"), markup=False, timeout=3)
+            self.notify(tr("there is one server; the commands have: Add a server"), markup=False, timeout=3)
 
     @on(ChatScreen.ServerWanted)
     def _server_wanted(self, event: ChatScreen.ServerWanted) -> None:

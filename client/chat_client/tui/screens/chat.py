@@ -137,7 +137,9 @@ class ChatScreen(ChatKeys):
         entry = state.conversations.get(state.current or "")
         transcript = self.transcript
         if entry is None:
-            self.composer.placeholder = tr("/join #group, /create #group or /msg @user to begin; F1 helps")
+            self.composer.placeholder = tr("/join #group, /create #group or /msg @user to begin; {key} helps").format(
+                key=self.key("chat-help")
+            )
             if state.link.synced and not self._has_greeted:
                 self._has_greeted = True
                 self.doing.start(self.doing.greet())

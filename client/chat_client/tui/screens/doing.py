@@ -145,7 +145,11 @@ class Doing:
             )
         else:
             lines.append(tr("There is no group yet: /create #general makes one."))
-        lines.append(tr("/msg @user writes to one person; F1 lists all keys and commands."))
+        lines.append(
+            tr("/msg @user writes to one person; {key} lists all keys and commands.").format(
+                key=self._screen.key("chat-help")
+            )
+        )
         self._screen.transcript.note("\n".join(lines))
 
     async def _open_or_join(self, opened: Opened) -> None:

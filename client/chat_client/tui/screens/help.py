@@ -19,6 +19,10 @@ from chat_client.tui.widgets.rows import Bar, RowList
 
 __all__ = ["HelpScreen", "help_rows"]
 
+SELECT: Final = next(
+    each.description for each in CHAT_BINDINGS if isinstance(each, Binding) and each.id == "chat-select"
+)
+"""What the key is called that begins to choose a message."""
 NARROW: Final = 64
 """Cells of a terminal below which what a key does begins right behind it."""
 
@@ -62,10 +66,12 @@ def help_rows(
         if isinstance(binding, Binding)
     ]
     writing = [(tr(" or ").join(shown), tr(description)) for description, shown in editing.items()]
+    select = " ".join(keys.get(SELECT, ()))
+    chosen_title = tr("While a message is chosen ({key}, then up and down)").format(key=select)
     is_narrow = width < NARROW
     column = 0 if is_narrow else max((cell_len(shown) for shown, _ in (*pairs, *chosen, *writing)), default=0)
     rows = [Row(left=((f" {tr('Keys')}", "title"),)), *_pair_rows(pairs, column)]
-    rows += [Row(), Row(left=((f" {tr('While a message is chosen (ctrl+s, then up and down)')}", "title"),))]
+    rows += [Row(), Row(left=((f" {chosen_title}", "title"),))]
     rows += _pair_rows(chosen, column)
     if writing:
         rows += [Row(), Row(left=((f" {tr('While one writes')}", "title"),)), *_pair_rows(writing, column)]

@@ -193,6 +193,8 @@ class ChatParts(Screen[None]):
             if key:
                 pieces += [(f" {key}", "accent"), (f" {tr(text)} ", "dim")]
         self.hints.show(Row(left=tuple(pieces)))
+        end = self.key("chat-end")
+        self.transcript.set_keys("End" if end == "end" else end, self.key("chat-next-unread"))
 
     def key(self, binding_id: str) -> str:
         """Return how the key of a binding is shown; empty for one that does nothing here."""

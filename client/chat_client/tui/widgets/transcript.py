@@ -36,6 +36,13 @@ class Transcript(Reader):
         self._ground = Style()
         self._finished: dict[int, tuple[Strip, Strip]] = {}
         """Rows as they were laid out and as they are on the screen, by where they stand."""
+        self._end_key = self._unread_key = ""
+
+    def set_keys(self, end: str, unread: str) -> None:
+        """Name the keys that go to the end and to what is unread, as they are bound now."""
+        if (end, unread) != (self._end_key, self._unread_key):
+            self._end_key, self._unread_key = end, unread
+            self.refresh()
 
     # ---- Drawing ----------------------------------------------------------------------------------------------------
 
@@ -122,7 +129,7 @@ class Transcript(Reader):
         new = tr_n("{count} new", "{count} new", self.unread)
         below = new if self.unread and not self._unread_above() else tr("more below")
         glyphs = self.viewport.looks.glyphs
-        chip = Segment(f" {glyphs.down} {below} {glyphs.dot} End ", self.viewport.looks.style("chip"))
+        chip = Segment(f" {glyphs.down} {below} {glyphs.dot} {self._end_key} ", self.viewport.looks.style("chip"))
         size = cell_len(chip.text)
         if size >= width:
             return strip
@@ -136,7 +143,7 @@ class Transcript(Reader):
             return strip
         glyphs = self.viewport.looks.glyphs
         told = tr_n("{count} unread above", "{count} unread above", above)
-        text = f" {glyphs.up} {told} {glyphs.dot} alt+a "
+        text = f" {glyphs.up} {told} {glyphs.dot} {self._unread_key} "
         chip = Segment(text, self.viewport.looks.style("chip"))
         size = cell_len(chip.text)
         return strip if size >= width else Strip.join([strip.crop(0, width - size), Strip([chip])])
