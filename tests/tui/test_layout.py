@@ -137,6 +137,23 @@ def test_markup_and_links() -> None:
     assert find_links("mailto:a@b.example. HTTPS://x.example!") == ["mailto:a@b.example", "https://x.example"]
 
 
+@pytest.mark.parametrize("sign", ["❤\ufe0f", "⚠\ufe0f", "☺\ufe0f", "🌡\ufe0f"])
+def test_a_sign_with_a_selector_is_as_wide_everywhere(sign: str) -> None:
+    """Terminals do not agree on its width; drawn without the selector and with a space they do. Copied it is whole."""
+    made = message(f"I {sign} it", reactions=(ReactionCount(Safe(sign), (Safe("bob"),)),))
+    laid = lay_out(made, Surroundings(), Columns.of(80, 5), LOOKS)
+    assert text_of(laid)[0].rstrip().endswith(f"I {sign[0]}  it")
+    assert f"{sign[0]}  1" in text_of(laid)[1]
+    assert {strip.cell_length for strip in laid.rows} == {80}
+    assert laid.body[0][1] == f"I {sign} it"
+
+
+@pytest.mark.parametrize("sign", ["👍", "⭕\ufe0f", "1\ufe0f\u20e3", "🏳\ufe0f\u200d🌈"])
+def test_other_signs_are_drawn_as_they_are(sign: str) -> None:
+    """Where the selector changes no width, or is not all of it, nothing is changed."""
+    assert text_of(lay_out(message(sign), Surroundings(), Columns.of(80, 5), LOOKS))[0].rstrip().endswith(sign)
+
+
 def test_a_link_over_several_rows_is_one_link() -> None:
     """A terminal that shows where a link is finds all its rows: they have the same id; another link has another."""
     url = f"https://a.example/{'x' * 120}"

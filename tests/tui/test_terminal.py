@@ -161,6 +161,26 @@ def test_a_bell_and_a_notification_while_nobody_looks(terminal: Tmux, shared_ser
     terminal.until(lambda: terminal.ask("pane_title").startswith("chat:"), "the title counts what was read")
 
 
+def test_emoji_do_not_shift_what_stands_beside_them(terminal: Tmux, shared_server: Shared, people: People) -> None:
+    """The border of the members is one line, also beside signs whose width terminals do not agree on."""
+    guest = people.user("guest")
+    group = people.group(guest)
+    terminal.start_as(people.name("you"), shared_server.address)
+    terminal.sees("connected")
+    terminal.type(f"/join #{group}", "Enter")
+    terminal.sees("Members 2 of 2")
+    say(guest, f"#{group}", "plain words")
+    say(guest, f"#{group}", "I \u2764\ufe0f it, but \u26a0\ufe0f \u2600\ufe0f")
+    terminal.sees("plain words", "it, but")
+    borders = {text: find(terminal, text).rindex("│") for text in ("plain words", "it, but")}
+    assert borders["plain words"] == borders["it, but"]
+
+
+def find(terminal: Tmux, text: str) -> str:
+    """The row of the screen that holds a text."""
+    return next(line for line in terminal.screen.splitlines() if text in line)
+
+
 def test_what_rings_a_bell_in_another_window(terminal: Tmux, shared_server: Shared, people: People) -> None:
     """The terminal marks the window of the chat; a muted group and do-not-disturb leave it alone."""
     guest = people.user("guest")

@@ -4,7 +4,9 @@ Text is never markup here: a piece is a string and the role that tells how it lo
 one function that Textual uses, so that a wide character never shifts what stands right of it.
 """
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 from rich.cells import cell_len, set_cell_size
@@ -15,7 +17,11 @@ from textual.strip import Strip
 from chat_client.core.text import safe_line
 from chat_client.tui.looks import Looks
 
-__all__ = ["Piece", "Row", "clip", "draw", "fill", "pad_left"]
+__all__ = ["Piece", "Row", "clip", "draw", "fill", "pad_left", "steady"]
+
+_SELECTOR: Final = "\ufe0f"
+_SELECTED: Final = re.compile("([^0-9#*])\ufe0f(?![\u200d\u20e3])")
+"""Not the keycaps, nor what is joined with something else: there the selector is not all that counts."""
 
 Piece = tuple[str, str]
 """Text and its role."""
@@ -30,6 +36,19 @@ class Row(msgspec.Struct, frozen=True):
     right: tuple[Piece, ...] = ()
     centre: tuple[Piece, ...] = ()
     """Where given, it stands between two rules and takes the whole row."""
+
+
+def steady(text: str) -> str:
+    """Return a text of as many characters that every terminal draws as wide as it is counted.
+
+    A sign that is an emoji only by the selector behind it takes one cell in some terminals and two in others, and in
+    the wrong ones shifts all that stands right of it. So it is drawn as the sign that it is, with a space behind it.
+    """
+    return _SELECTED.sub(_unselected, text) if _SELECTOR in text else text
+
+
+def _unselected(match: re.Match[str]) -> str:
+    return f"{match[1]} " if cell_len(match[1]) == 1 else match[0]
 
 
 def clip(text: str, width: int, ellipsis: str = "…") -> str:
@@ -75,7 +94,7 @@ def _cells(segments: Iterable[Segment]) -> int:
 
 
 def _segments(pieces: Iterable[Piece], looks: Looks) -> list[Segment]:
-    return [Segment(safe_line(text), looks.style(role)) for text, role in pieces if text]
+    return [Segment(steady(safe_line(text)), looks.style(role)) for text, role in pieces if text]
 
 
 def _cut(segments: list[Segment], width: int, looks: Looks) -> list[Segment]:

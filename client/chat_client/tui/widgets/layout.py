@@ -18,7 +18,7 @@ from chat_client.core.state import Gap, Message, SystemLine
 from chat_client.core.terms import action_sentence
 from chat_client.core.text import printable
 from chat_client.tui.compat import divide_line
-from chat_client.tui.drawing import Piece, Row, clip, draw, pad_left
+from chat_client.tui.drawing import Piece, Row, clip, draw, pad_left, steady
 from chat_client.tui.inline import Span, find_spans
 from chat_client.tui.looks import Looks
 
@@ -410,6 +410,7 @@ def _span_style(span: Span, looks: Looks) -> Style:
 
 def _styled(row: str, start: int, spans: tuple[Span, ...], styles: Sequence[Style], base: Style) -> list[Segment]:
     """Return a row's text in its styles: one for each span, ``base`` between them."""
+    row = steady(row)
     segments: list[Segment] = []
     at = 0
     for span, style in zip(spans, styles, strict=True):
