@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from tests.conftest import Shared
 from tests.support.people import People, contents, history, say
 from tests.tui.tmux import Tmux
+
+RESTING = {7, 25}
+"""Of the modes that a program sets, those that a shell wants: wrapping and the cursor."""
 
 
 @pytest.fixture
@@ -26,11 +30,22 @@ def composer(terminal: Tmux) -> str:
     return next(row for row in reversed(rows) if row.startswith("│ ")).strip("│ ")
 
 
+def left_on(written: bytes) -> set[int | str]:
+    """The modes that are on at the end of what was written: the screen, the mouse, reports of focus and pastes."""
+    on: set[int | str] = set()
+    for match in re.finditer(rb"\x1b\[\?([0-9;]+)([hl])", written):
+        numbers = {int(number) for number in match[1].split(b";")}
+        on = on | numbers if match[2] == b"h" else on - numbers
+    pushed, popped = (len(re.findall(rb"\x1b\[" + sign + rb"[0-9;]*u", written)) for sign in (b">", b"<"))
+    return on | {"keyboard"} if pushed > popped else on
+
+
 def test_a_day_at_the_keyboard(terminal: Tmux, shared_server: Shared, people: People) -> None:
     """Two unread groups and a mention by alt+a, lines broken, names completed, a switch: with the keys as they come."""
     guest = people.user("guest")
     quiet, loud = people.group(guest, stem="quiet"), people.group(guest, stem="loud")
     name = people.name("you")
+    raw = terminal.record()
     terminal.start_as(name, shared_server.address)
     terminal.sees("connected")
     for group in (quiet, loud):
@@ -63,6 +78,7 @@ def test_a_day_at_the_keyboard(terminal: Tmux, shared_server: Shared, people: Pe
     terminal.sees(f"Message #{loud}")
     terminal.type("C-q")
     terminal.sees("ended=0")
+    terminal.until(lambda: left_on(raw.read_bytes()) == RESTING, "the terminal is not as it was")
 
 
 def test_a_long_paste_waits_for_an_answer(terminal: Tmux, shared_server: Shared, people: People) -> None:
