@@ -13,7 +13,7 @@ import pytest
 def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Times in UTC, colours on, no settings of the caller's."""
     monkeypatch.setenv("TZ", "UTC")
-    for name in ("NO_COLOR", "CHAT_CLIENT_CONFIG", "CHAT_DATA_DIR", "CHAT_PASSWORD_FILE"):
+    for name in ("NO_COLOR", "TMUX", "STY", "CHAT_CLIENT_CONFIG", "CHAT_DATA_DIR", "CHAT_PASSWORD_FILE"):
         monkeypatch.delenv(name, raising=False)
     time.tzset()
     yield

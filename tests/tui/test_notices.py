@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events as input_events
 
 from chat_client.core import events
 from chat_client.core.config import ClientConfig
@@ -137,3 +138,23 @@ async def test_what_waits_at_the_start_is_told_once(tmp_path: Path, shared_serve
         say(guest, f"@{name}", "and now?")
         await stage.until(lambda: len(toasts(stage)) == 2)
         assert toasts(stage)[1].endswith("and now?")
+
+
+async def test_in_tmux_what_arrives_elsewhere_rings_until_it_is_told_who_looks(
+    tmp_path: Path, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without reports of the focus only what is open counts as seen; with the first report it is known who looks."""
+    monkeypatch.setenv("TMUX", "/tmp/tmux-1000/default,1,0")
+    async with on_stage(tmp_path, many()) as stage:
+        stage.arrive("#general", "bob", "@ada here", mentions=("ada",))
+        stage.arrive("#room-1", "bob", "@ada there", mentions=("ada",))
+        await stage.until(lambda: rung == ["mention in #room-1"])
+        stage.app.post_message(input_events.AppFocus())
+        await stage.settles()
+        stage.arrive("#room-2", "bob", "@ada and there", mentions=("ada",))
+        await stage.until(lambda: any("and there" in toast for toast in toasts(stage)))
+        assert rung == ["mention in #room-1"]
+        stage.app.post_message(input_events.AppBlur())
+        await stage.until(lambda: not stage.state.focused)
+        stage.arrive("#room-3", "bob", "@ada and here", mentions=("ada",))
+        await stage.until(lambda: rung == ["mention in #room-1", "mention in #room-3"])

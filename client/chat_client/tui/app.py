@@ -303,11 +303,11 @@ class ChatApp(App[int]):
 
     def on_app_focus(self, event: events.AppFocus) -> None:
         """The user looks."""
-        self.windows.look(True)
+        self.windows.look(True, is_reported=True)
 
     def on_app_blur(self, event: events.AppBlur) -> None:
         """The user looks elsewhere."""
-        self.windows.look(False)
+        self.windows.look(False, is_reported=True)
 
     def begin_command(self, entry: Command) -> None:
         """Do a command from the palette, or put it into the composer if it needs more."""

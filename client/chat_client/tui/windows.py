@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -94,6 +95,8 @@ class Windows:
         self.title = ""
         self._marks: tuple[ServerMark, ...] = ()
         self._is_looked_at = True
+        self._is_told_focus = not any(name in os.environ for name in ("TMUX", "STY"))
+        """Whether the terminal says when nobody looks; tmux does if it is set so, and screen does not."""
         self._number = 0
         self.front: Window | None = None
 
@@ -216,8 +219,9 @@ class Windows:
         self.show(windows[(windows.index(self.front) + step) % len(windows)])
         return True
 
-    def look(self, is_looked_at: bool) -> None:
-        """Note that the user came back to the terminal, or left it."""
+    def look(self, is_looked_at: bool, *, is_reported: bool = False) -> None:
+        """Note that the user came back to the terminal, or left it; ``is_reported``: as the terminal says."""
+        self._is_told_focus |= is_reported
         if is_looked_at == self._is_looked_at:
             return
         self._is_looked_at = is_looked_at
@@ -303,7 +307,8 @@ class Windows:
         wanted = setting == "all" or (setting == "mentions" and notice.kind in ("mention", "private"))
         now = time.monotonic()
         place = (window.key, notice.conversation)
-        if not wanted or self._is_looked_at or now - self._rang.get(place, float("-inf")) < NOTIFY_S:
+        is_seen = self._is_looked_at and (is_open or self._is_told_focus)
+        if not wanted or is_seen or now - self._rang.get(place, float("-inf")) < NOTIFY_S:
             return
         if self._rung.take(now) <= MAX_TOASTS:
             self._rang[place] = now
