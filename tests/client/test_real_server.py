@@ -133,6 +133,8 @@ async def test_a_chat_begins_with_somebody_who_is_there(clients: Clients) -> Non
         with pytest.raises(RequestError, match="there is no user nobody"):
             await execute(alice, line, None)
     assert "@nobody" not in alice.state.conversations
+    assert await alice.load_person("bob")
+    assert not await alice.load_person("bo")  # part of a name is no name
 
 
 async def test_what_was_opened_without_a_connection_is_filled_in(clients: Clients, tmp_path: Path) -> None:

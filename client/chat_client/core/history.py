@@ -175,9 +175,14 @@ class Histories(Engine):
 
     async def load_person(self, user: str) -> bool:
         """Learn the name and the presence of a user; return whether there is such a user."""
-        found = [person for person in await self.users(user, limit=1_000) if person.user == user]
-        self.apply([events.PeopleListed(tuple(found))])
-        return bool(found)
+        after = ""
+        while page := await self.users(user, after=after):  # all whose names contain it, in their order
+            found = tuple(person for person in page if person.user == user)
+            if found:
+                self.apply([events.PeopleListed(found)])
+                return True
+            after = page[-1].user
+        return False
 
     async def load_people(self) -> None:
         """Learn the names and presences of the server's users, 1,000 at a time."""
