@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.theme import BUILTIN_THEMES
 
 from chat_client.core.state import Gap, Message, ReactionCount, SystemLine
 from chat_client.core.text import Safe, printable, safe_line
@@ -135,6 +136,17 @@ def test_markup_and_links() -> None:
     assert text_of(lay_out(message(text), Surroundings(), Columns.of(130, 5), LOOKS))[0].rstrip().endswith(text)
     assert find_links(text) == ["https://a.example/b_(c)"]
     assert find_links("mailto:a@b.example. HTTPS://x.example!") == ["mailto:a@b.example", "https://x.example"]
+
+
+def test_what_is_chosen_is_one_block_in_the_colours_of_the_terminal() -> None:
+    """Reversed names and links would be blocks of their own colours; a link is still one."""
+    theme = BUILTIN_THEMES["ansi-dark"]
+    looks = Looks.of(theme, theme.to_color_system().generate())
+    laid = lay_out(message("see https://a.example"), Surroundings(is_selected=True), Columns.of(80, 5), looks)
+    [row] = laid.rows
+    styles = [segment.style for segment in row if segment.style is not None]
+    assert {(style.reverse, style.color, style.bgcolor) for style in styles} == {(True, None, None)}
+    assert [style.meta for style in styles if style.link] == [{"open": "https://a.example"}]
 
 
 @pytest.mark.parametrize("sign", ["❤\ufe0f", "⚠\ufe0f", "☺\ufe0f", "🌡\ufe0f"])

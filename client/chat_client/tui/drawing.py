@@ -17,7 +17,7 @@ from textual.strip import Strip
 from chat_client.core.text import safe_line
 from chat_client.tui.looks import Looks
 
-__all__ = ["Piece", "Row", "clip", "draw", "fill", "pad_left", "steady"]
+__all__ = ["Piece", "Row", "clip", "draw", "fill", "on_ground", "pad_left", "steady"]
 
 _SELECTOR: Final = "\ufe0f"
 _SELECTED: Final = re.compile("([^0-9#*])\ufe0f(?![\u200d\u20e3])")
@@ -86,7 +86,20 @@ def draw(row: Row, width: int, looks: Looks, ground: Style | None = None) -> Str
         gap = width - _cells(right) - _cells(left)
         strip = Strip([*left, Segment(" " * max(gap, 0)), *right])
     strip = strip.adjust_cell_length(width)
-    return strip.apply_style(ground) if ground is not None else strip
+    return on_ground(strip, ground) if ground is not None else strip
+
+
+def on_ground(strip: Strip, ground: Style) -> Strip:
+    """Return a strip with a ground under it; on a reversed one the pieces leave their colours, else each is a block."""
+    if not ground.reverse:
+        return strip.apply_style(ground)
+    return Strip([Segment(text, _uncoloured(style) + ground) for text, style, _ in strip], strip.cell_length)
+
+
+def _uncoloured(style: Style | None) -> Style:
+    if style is None:
+        return Style()
+    return style.without_color + Style(meta=style.meta) if style.meta else style.without_color
 
 
 def _cells(segments: Iterable[Segment]) -> int:

@@ -18,7 +18,7 @@ from chat_client.core.state import Gap, Message, SystemLine
 from chat_client.core.terms import action_sentence
 from chat_client.core.text import printable
 from chat_client.tui.compat import divide_line
-from chat_client.tui.drawing import Piece, Row, clip, draw, pad_left, steady
+from chat_client.tui.drawing import Piece, Row, clip, draw, on_ground, pad_left, steady
 from chat_client.tui.inline import Span, find_spans
 from chat_client.tui.looks import Looks
 
@@ -372,7 +372,7 @@ class _Rows:
 
     def _put(self, strip: Strip, body: tuple[int, str, str] = (-1, "", "")) -> None:
         strip = strip.adjust_cell_length(self.columns.width)
-        self._rows.append(strip.apply_style(self._ground) if self._ground is not None else strip)
+        self._rows.append(on_ground(strip, self._ground) if self._ground is not None else strip)
         self._body.append(body)
 
 
