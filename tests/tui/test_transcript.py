@@ -298,8 +298,11 @@ async def test_every_size_shows_the_newest_line_and_the_composer(size: tuple[int
         for other in ((120, 36), (30, 8), size):
             await stage.pilot.resize_terminal(*other)
             await stage.sees("line 3", "written")
-            assert bool(stage.chat.members.display) == (other[0] >= 100)
-            assert bool(stage.chat.rooms.display) == (other[0] >= 70)
+            panes = other[0] >= 100, other[0] >= 70
+            await stage.until(
+                lambda panes=panes: (bool(stage.chat.members.display), bool(stage.chat.rooms.display)) == panes  # type: ignore[misc]
+            )
+            await stage.sees("line 3", "written")
             assert max(len(line) for line in stage.lines) <= other[0]
 
 
