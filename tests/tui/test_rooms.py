@@ -268,23 +268,6 @@ async def test_the_first_thing_to_see_is_what_is_urgent(tmp_path: Path) -> None:
         await stage.until(lambda: stage.state.current == "#ops")
 
 
-async def test_what_happened_since_one_left(tmp_path: Path) -> None:
-    """One page: who named the user, oldest first, then what waits where; Enter goes there."""
-    async with on_stage(tmp_path) as stage:
-        stage.press("alt+u")
-        await stage.sees("Since you left", "You have seen everything.")
-        stage.press("escape")
-        stage.arrive("#ops", "carol", "a word")
-        stage.arrive("#ops", "carol", "@ada look [b]here[/b]", mentions=("ada",))
-        stage.arrive("#ops", "carol", "more")
-        stage.arrive("@bob", "bob", "psst")
-        stage.press("alt+u")
-        await stage.sees("@you", "carol: @ada look [b]here[/b]", "3 new", "1 new", "bob: psst")
-        stage.press("enter")
-        await stage.until(lambda: stage.state.current == "#ops")
-        await stage.until(lambda: any("→" in row and "look" in row for row in stage.chat.transcript.rows))
-
-
 async def test_parts_of_the_list_fold_and_tell_what_is_unread_in_them(tmp_path: Path) -> None:
     """Enter on a title folds its part; its title counts; the keys pass by titles; it is still folded the next time."""
     async with on_stage(tmp_path) as stage:

@@ -14,7 +14,6 @@ from chat_client.core.language import tr, tr_n
 from chat_client.core.results import Listing, Opened, Row
 from chat_client.core.state import Message
 from chat_client.core.text import safe_line
-from chat_client.tui.catch_up import catch_up
 from chat_client.tui.drawing import Row as DrawnRow
 from chat_client.tui.editor import edit_text, editor_command
 from chat_client.tui.inline import find_links, host_of
@@ -23,6 +22,7 @@ from chat_client.tui.screens.dialogs import ListingScreen, Question
 from chat_client.tui.screens.help import HelpScreen, help_rows
 from chat_client.tui.screens.parts import ChatParts, characters
 from chat_client.tui.screens.search import SearchScreen
+from chat_client.tui.screens.since import SinceScreen
 from chat_client.tui.screens.switcher import Switcher
 from chat_client.tui.widgets.composer import Composer
 from chat_protocol.limits import MAX_CONTENT_CHARS
@@ -119,7 +119,7 @@ class ChatKeys(ChatParts):
                 self._last_room = self.client.state.current
                 self.doing.start(self.doing.open(opened))
 
-        self.lay_over(ListingScreen(catch_up(self.client.state), self.looks), chosen)
+        self.lay_over(SinceScreen(self.client, self.looks, self.config.time_format), chosen)
 
     # ---- Moving through the transcript ------------------------------------------------------------------------------
 
