@@ -172,6 +172,9 @@ async def test_private_messages_presence_and_notes(clients: Clients) -> None:
     await until(lambda: bob.state.conversations["@alice"].peer_read_seq == 2)
     await alice.set_presence("away", "lunch")
     await until(lambda: bob.state.people["alice"].presence == "away")
+    with pytest.raises(RequestError):
+        await alice.set_presence("dnd", "x" * 1_000)
+    assert (alice.state.presence, alice.state.status_text) == ("away", "lunch")
     await alice.submit("@alice", "buy milk")
     await until(lambda: alice.state.queued == 0)
     assert texts(alice, "@alice") == ["buy milk"]

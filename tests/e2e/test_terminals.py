@@ -93,13 +93,15 @@ def test_two_tui_and_one_cli_talk_and_one_comes_back_to_500_messages(
             terminal.sees(text)
 
     at_ada.type("/msg @bob only for you")
+    at_bob.sees("1 unread elsewhere")  # a toast tells of it, too, before it can be gone to
     at_bob.press("M-a")
-    at_bob.sees("@ada", "only for you")
+    at_bob.sees("your chat with @ada", "only for you")
     at_bob.type("nobody else reads this")
     at_ada.sees("only for you", "nobody else reads this")
     at_cleo.type("/msg @ada and a word from me")
+    at_ada.sees("1 unread elsewhere")
     at_ada.press("M-a")
-    at_ada.sees("@cleo", "and a word from me")
+    at_ada.sees("your chat with @cleo", "and a word from me")
     assert "only for you" not in "\n".join(at_cleo.lines)
 
     at_bob.type(f"/open #{GROUP}")

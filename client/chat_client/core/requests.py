@@ -9,7 +9,7 @@ from chat_client.core import answers
 from chat_client.core.answers import Device, Group, Recipient
 from chat_client.core.errors import RequestError
 from chat_client.core.language import tr
-from chat_client.core.state import Person, PresenceState
+from chat_client.core.state import ClientState, Person, PresenceState
 from chat_client.core.text import Safe, safe_line
 from chat_protocol import packets
 from chat_protocol.names import group_name, user_name
@@ -135,9 +135,17 @@ class Requests(ABC):
     # ---- Oneself ----------------------------------------------------------------------------------------------------
 
     async def set_presence(self, state: PresenceState, text: str = "") -> None:
-        """Tell the others ``online``, ``away`` or ``dnd``, with a few words; told again after each reconnection."""
-        await self._ok(packets.SetPresence, state=state, text=text)
+        """Tell the others ``online``, ``away`` or ``dnd``, with a few words; told again after each reconnection.
+
+        It holds here at once: what comes together with the answer rings no bell any more.
+        """
+        presence, words = self.state.presence, self.state.status_text
         self._presence_chosen(state, text)
+        try:
+            await self._ok(packets.SetPresence, state=state, text=text)
+        except BaseException:
+            self._presence_chosen(presence, words)
+            raise
 
     async def set_display_name(self, name: str) -> None:
         """Change one's display name, 1 to 64 characters of any script."""
@@ -184,6 +192,11 @@ class Requests(ABC):
 
     @abstractmethod
     def _muted(self, conversation: str, muted: bool) -> None: ...
+
+    @property
+    @abstractmethod
+    def state(self) -> ClientState:
+        """What is known now."""
 
     @abstractmethod
     def _presence_chosen(self, state: PresenceState, text: str) -> None: ...
