@@ -112,6 +112,26 @@ async def test_a_question_stands_before_everything_is_marked(tmp_path: Path) -> 
         assert sum(each.unread for each in stage.state.conversations.values()) == 8
 
 
+async def test_what_comes_meanwhile_stays_unread(tmp_path: Path) -> None:
+    """Neither the page nor the question told of it, so neither ``m`` nor a yes is about it."""
+    async with on_stage(tmp_path) as stage:
+        stage.chat.focus_changed(False)
+        stage.arrive("#ops", "carol", "first", "second")
+        stage.press("alt+u")
+        await stage.sees("2 messages in 1 conversation")
+        stage.arrive("#ops", "carol", "@ada behind the page", mentions=("ada",))
+        stage.press("m")
+        await stage.sees("1 message in 1 conversation", "behind the page")
+        stage.arrive("#ops", "carol", "fourth")
+        stage.press("M")
+        await stage.sees("Mark 2 messages as read?")
+        stage.arrive("#ops", "carol", "@ada behind the question", mentions=("ada",))
+        stage.arrive("#general", "dave", "elsewhere")
+        stage.press("enter")
+        await stage.sees("2 messages in 2 conversations", "behind the question")
+        assert [stage.conversation("#ops").mentions, stage.conversation("#general").unread] == [1, 1]
+
+
 async def test_nothing_waits(tmp_path: Path) -> None:
     """The page says so, and closes with the key that opened it."""
     async with on_stage(tmp_path) as stage:

@@ -227,9 +227,9 @@ class ChatClient(Histories):
         if entry is not None and len(entry.timeline) > MAX_LINES + self._wanted_lines(conversation):
             self.apply([events.LetGo(conversation, KEPT_LINES)])
 
-    def mark_read(self, conversation: str) -> None:
-        """Mark everything as read because the user said so (/read)."""
-        self.apply([events.MarkedRead(conversation)])
+    def mark_read(self, conversation: str, up_to: int | None = None) -> None:
+        """Mark everything as read because the user said so (/read), or only what is not newer than ``up_to``."""
+        self.apply([events.MarkedRead(conversation, up_to)])
 
     def set_draft(self, conversation: str, text: str) -> None:
         """Keep a half-written text; it is on disk within 2 s."""

@@ -45,7 +45,10 @@ def _acted(conversation: Conversation, event: events.ConversationEvent) -> Conve
         case events.Shown():
             return reading.settle(reading.show(conversation, event.first_seq, event.last_seq))
         case events.MarkedRead():
-            return reading.mark_all(conversation)
+            newest = max(conversation.last_seq, conversation.cursor)
+            if event.up_to is None or event.up_to >= newest:
+                return reading.mark_all(conversation)
+            return reading.mark_to(conversation, event.up_to)
         case events.LetGo():
             return _let_go(conversation, event.keep)
         case events.DraftChanged():

@@ -248,9 +248,10 @@ class Shown(Struct, frozen=True):
 
 
 class MarkedRead(Struct, frozen=True):
-    """The user said that everything is read."""
+    """The user said that everything is read, or everything up to a number."""
 
     conversation: str
+    up_to: int | None = None
 
 
 class DraftChanged(Struct, frozen=True):

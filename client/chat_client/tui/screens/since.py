@@ -34,6 +34,8 @@ class SinceScreen(Dialog[Opened | None]):
         self._client = client
         self._looks = looks
         self._time_format = time_format
+        self._listed: dict[str, int] = {}
+        """How far each conversation went when the page was filled in: what comes later it did not tell."""
 
     def compose(self) -> ComposeResult:
         """Build the page."""
@@ -51,6 +53,7 @@ class SinceScreen(Dialog[Opened | None]):
     def _fill(self) -> None:
         state, dot = self._client.state, self._looks.glyphs.dot
         entries = waiting(state)
+        self._listed = {entry.name: max(entry.last_seq, entry.cursor) for entry in entries}
         count = sum(entry.unread for entry in entries)
         where = tr_n("{count} conversation", "{count} conversations", len(entries))
         told = tr_n("{count} message in {where}", "{count} messages in {where}", count, where=where) if count else ""
@@ -70,20 +73,22 @@ class SinceScreen(Dialog[Opened | None]):
         """Mark the conversation under the cursor as read, because the user says so."""
         key = self.query_one(RowList).highlighted
         if key:
-            self._client.mark_read(place_of(key).conversation)
+            name = place_of(key).conversation
+            self._client.mark_read(name, self._listed[name])
             self._fill()
 
     def action_mark_all(self) -> None:
         """Mark everything as read, if the user means it."""
+        self._fill()  # the question is about what the page shows behind it
         entries = waiting(self._client.state)
         if not entries:
             return
-        names = [entry.name for entry in entries]
+        listed = dict(self._listed)
 
         def answered(yes: bool | None) -> None:
             if yes:
-                for name in names:
-                    self._client.mark_read(name)
+                for name, last_seq in listed.items():
+                    self._client.mark_read(name, last_seq)
                 self._fill()
 
         count = sum(entry.unread for entry in entries)
