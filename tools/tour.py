@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from textual.pilot import Pilot
 
@@ -19,6 +19,7 @@ from chat_client.core.accounts import Account
 from chat_client.core.addresses import ServerAddress
 from chat_client.core.client import ChatClient
 from chat_client.core.config import ClientConfig
+from chat_client.core.language import choose
 from chat_client.core.profile import Profile
 from chat_client.core.state import Link
 from chat_client.core.text import Safe
@@ -42,6 +43,7 @@ class Stop(NamedTuple):
     size: tuple[int, int]
     play: Callable[["Player"], Awaitable[None]]
     has_account: bool = True
+    language: Literal["en", "zh"] = "en"
 
 
 class Player:
@@ -143,11 +145,13 @@ STOPS: Final = (
          " an answer that is being written.", (120, 36), _busy),
     Stop("offline", "Offline", "Everything stays readable. What is written waits, is marked so, and is sent in order"
          " when the server is back.", (100, 26), _offline),
-    Stop("catching-up", "Catching up", "alt+u: mentions first, then private, then groups; nothing that was not on"
-         " the screen counts as read.", (100, 26), _catching_up),
+    Stop("catching-up", "Catching up", "alt+u: mentions first, then private messages, announcements and groups, the"
+         " fullest first. Enter goes to the message; `m` marks a conversation as read, `M` everything. Nothing else"
+         " that was not on the screen counts as read.", (100, 26), _catching_up),
     Stop("search", "Search", "ctrl+f asks the server, or this device when offline; Enter jumps into the context.",
          (100, 26), _search),
     Stop("switcher", "Switcher", "ctrl+k and a few letters.", (100, 26), _switcher),
+    Stop("chinese", "In Chinese", "As the locale says, or the setting `language`.", (100, 26), _narrow, language="zh"),
     Stop("narrow", "60 columns, 15 rows", "Beside an editor.", (60, 15), _narrow),
     Stop("tiny", "30 columns, 8 rows", "In a corner, or on a phone.", (30, 8), _narrow),
 )  # fmt: skip
@@ -155,14 +159,16 @@ STOPS: Final = (
 
 async def draw(stop: Stop) -> str:
     """Return one picture as SVG."""
+    config = ClientConfig(language=stop.language)
+    choose(stop.language)
     with tempfile.TemporaryDirectory() as folder:
         profile = Profile(Path(folder))
         if not stop.has_account:
-            return await _draw(stop, ChatApp(profile, ClientConfig(), Start()), None)
+            return await _draw(stop, ChatApp(profile, config, Start()), None)
         account = Account(ServerAddress("chat.example.org"), "ada")
         async with ChatClient(account, profile) as client:
             client.apply(scene())
-            return await _draw(stop, ChatApp(profile, ClientConfig(), Start(account), client=client), client)
+            return await _draw(stop, ChatApp(profile, config, Start(account), client=client), client)
 
 
 async def _draw(stop: Stop, app: ChatApp, client: ChatClient | None) -> str:
