@@ -21,7 +21,7 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-collect_ignore = [] if shutil.which("tmux") else ["test_terminal.py", "test_rough.py"]
+collect_ignore = [] if shutil.which("tmux") else ["test_terminal.py", "test_rough.py", "test_poor_terminal.py"]
 
 
 def pytest_report_header() -> list[str]:
