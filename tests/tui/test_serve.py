@@ -15,6 +15,8 @@ import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, WSServerHandshakeError
 
 from chat_client.tui.serve import Gate
+from tests.conftest import StartServer
+from tests.support.people import People, contents, history, say, until_true
 
 DEADLINE_S = 30.0
 HOST = "127.0.0.1:7080"
@@ -61,11 +63,11 @@ def test_other_pages_are_refused_although_the_browser_has_the_cookie(origin: str
 
 
 @asynccontextmanager
-async def served(folder: Path) -> AsyncIterator[str]:
-    """Run the command; yields the address that it prints."""
+async def served(folder: Path, *arguments: str) -> AsyncIterator[str]:
+    """Run the command with what chat-tui is to be called with; yields the address that it prints."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("CHAT_", "TEXTUAL"))}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "chat_client.tui.cli", "serve", "--profile", str(folder / "profile"),
+        sys.executable, "-m", "chat_client.tui.cli", "serve", "--profile", str(folder / "profile"), *arguments,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={**env, "CHAT_CLIENT_CONFIG": str(folder / "none.toml")},
     )  # fmt: skip
@@ -113,6 +115,54 @@ async def test_the_screen_comes_through_the_browsers_connection(tmp_path: Path) 
                 assert "127.0.0.1:7007" in seen
                 await screen.send_json(["stdin", "chat.example"])
                 await _until(screen, "chat.example")
+
+
+async def test_a_chat_through_the_page_goes_on_when_the_page_is_loaded_again(
+    tmp_path: Path, start_server: StartServer
+) -> None:
+    """What is sent there the others have and the other way round; what is half written is there on the next page."""
+    server = start_server()
+    people = People(server.address)
+    guest = people.user("guest")
+    group = people.group(guest)
+    password = tmp_path / "password"
+    password.write_text("correct horse")
+    password.chmod(0o600)
+    host, port = server.address
+    who = ["--server", f"{host}:{port}", "--insecure", "--new-user", "ada", "--password-file", str(password)]
+    async with served(tmp_path, *who) as address, ClientSession(cookie_jar=CookieJar(unsafe=True)) as browser:
+        base = address.partition("/?")[0]
+        async with browser.get(address) as page:
+            assert page.status == 200
+        async with browser.ws_connect(f"{base}/ws?width=100&height=30", headers={"Origin": base}) as screen:
+            await _until(screen, "connected")
+            await screen.send_json(["stdin", f"/join #{group}\r"])
+            await _until(screen, "This is the beginning of")
+            await screen.send_json(["stdin", "from a page: 你好\r"])
+            await asyncio.to_thread(
+                until_true, lambda: contents(history(guest, f"#{group}")) == ["from a page: 你好"], "it was not sent"
+            )
+            await asyncio.to_thread(say, guest, f"#{group}", "from elsewhere")
+            await _until(screen, "from elsewhere")
+            await screen.send_json(["stdin", "half a word"])
+            await _until(screen, "half a word")
+        await asyncio.to_thread(until_true, lambda: not _screens(tmp_path), "it outlived its page", DEADLINE_S)
+        async with browser.ws_connect(f"{base}/ws?width=100&height=30", headers={"Origin": base}) as screen:
+            await _until(screen, "half a word")
+    people.close()
+
+
+def _screens(folder: Path) -> list[int]:
+    """The processes that run chat-tui for a page."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(folder / "profile").encode() in words and b"serve" not in words:
+            found.append(int(entry.name))
+    return found
 
 
 async def _until(screen: ClientWebSocketResponse, text: str) -> str:
