@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ from tests.faults.checker import Finding, Run, Stored, check
 from tests.faults.crowd import Crowd
 from tests.faults.history import History
 from tests.faults.stage import Report, Stage, fault
-from tests.support.people import People, contents, events_in, history, refusal, start_say, until_true
+from tests.support.people import People, contents, events_in, history, read_up_to, refusal, start_say, until_true
 from tests.support.wire import Client, Frame
 
 AROUND: Final = 10
@@ -32,15 +33,19 @@ def members(folder: Path, seed: str, count: int) -> Report:
 
 def end_memberships(stage: Stage, crowd: Crowd, count: int) -> list[Finding]:
     """End so many, in groups of all kinds, and look on every path for what came later."""
+    with closing(People(stage.server.address)) as people:
+        return _end(stage, crowd, people, count)
+
+
+def _end(stage: Stage, crowd: Crowd, people: People, count: int) -> list[Finding]:
     notes = History()
     stored: list[Stored] = []
-    people = People(stage.server.address)
     owner, guest = people.users("owner", "guest")
     for number in range(count):
         crowd.talk_until(50)
         visibility, kept = KINDS[number % len(KINDS)]
         conversation = f"#{people.group(owner, guest, visibility=visibility, history=kept)}"
-        _end_amid_talk(owner, guest, conversation, is_kick=number % 4 in (0, 3))
+        away = _end_amid_talk(owner, guest, conversation, is_kick=number % 4 in (0, 3))
         seen = {"push": events_in(guest.settle(), conversation)}
         assert seen["push"], "nothing was pushed before the end"
         if number % 4 > 1:
@@ -52,10 +57,9 @@ def end_memberships(stage: Stage, crowd: Crowd, count: int) -> list[Finding]:
             owner.sync(limit=0)
         guest = people.again(guest)
         guest.sync()
-        outside = _ask(owner, guest, conversation)
-        assert outside["backlog"], "what came before the end is kept from who missed it"
+        outside = _ask(owner, guest, conversation, away)
         _join_again(owner, guest, conversation, is_private=visibility == "private")
-        inside = _ask(owner, guest, conversation)
+        inside = _ask(owner, guest, conversation, history(owner, conversation)[-1]["seq"])
         assert all(inside.values()), f"who is a member again sees nothing by {[p for p, e in inside.items() if not e]}"
         log = history(owner, conversation)
         if kept == "all":
@@ -70,12 +74,11 @@ def end_memberships(stage: Stage, crowd: Crowd, count: int) -> list[Finding]:
         for client in (owner, guest):
             assert refusal(client, "history", conversation=conversation) == "not_found"
             assert not _found(client, conversation)
-    people.close()
     return check(Run(notes.notes, stored))
 
 
-def _end_amid_talk(owner: Client, guest: Client, conversation: str, *, is_kick: bool) -> None:
-    """End the guest's membership between messages that do not wait for it, the guest's own among them."""
+def _end_amid_talk(owner: Client, guest: Client, conversation: str, *, is_kick: bool) -> int:
+    """End the guest's membership between messages that do not wait for it, the guest's own among them; tell where."""
     group = conversation[1:]
     early = [start_say(owner, conversation, f"{WORD} {number}") for number in range(AROUND)]
     own = [start_say(guest, conversation, f"own {number}") for number in range(AROUND)]
@@ -95,6 +98,7 @@ def _end_amid_talk(owner: Client, guest: Client, conversation: str, *, is_kick: 
     assert all(answer["seq"] < away for answer in answers if answer["type"] == "ack"), "said after the end"
     if not is_kick:
         assert [answer["type"] for answer in answers] == ["ack"] * AROUND + ["error"] * AROUND
+    return int(away)
 
 
 def _join_again(owner: Client, guest: Client, conversation: str, *, is_private: bool) -> None:
@@ -108,11 +112,11 @@ def _join_again(owner: Client, guest: Client, conversation: str, *, is_private: 
         owner.answer(start_say(owner, conversation, f"{WORD} {number} back"))
 
 
-def _ask(owner: Client, guest: Client, conversation: str) -> Seen:
-    """What the guest gets of a conversation in all ways of asking, once the owner finds all of it."""
+def _ask(owner: Client, guest: Client, conversation: str, end: int) -> Seen:
+    """What the guest, who may see it up to ``end``, gets in all ways of asking, once the owner finds all of it."""
     log = [event for event in history(owner, conversation) if WORD in event.get("content", "")]
     until_true(lambda: len(_found(owner, conversation)) == len(log), "the owner does not find everything")
-    pushes = guest.settle()
+    pushes = read_up_to(guest, conversation, end) + guest.settle()
     answer = guest.ask("history", conversation=conversation, after=0, limit=200)
     return {
         "backlog": events_in(pushes, conversation),

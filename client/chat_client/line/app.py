@@ -4,9 +4,10 @@ import asyncio
 import os
 import select
 import sys
+import termios
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from typing import Any, Final
 
 from prompt_toolkit.application import run_in_terminal
 from prompt_toolkit.buffer import Buffer
@@ -71,6 +72,8 @@ class PromptScreen:
         self._printing: asyncio.Task[None] | None = None
         self._typed: asyncio.Queue[str | None] = asyncio.Queue()
         self._prompting: asyncio.Task[None] | None = None
+        self._modes: list[Any] | None = None
+        """Those of the terminal before the prompt."""
         self._question = ""
         self._secret: asyncio.Future[str | None] | None = None
         self._place: str | None = None
@@ -157,30 +160,42 @@ class PromptScreen:
         The prompt stays while what was typed is done, so nothing typed meanwhile is lost.
         """
         if self._prompting is None:
-            self._take_lines_typed_ahead()
-            self._prompting = asyncio.create_task(self._run())
+            self._prompting = asyncio.create_task(self._run(self._take_what_was_typed_ahead()))
         return await self._typed.get()
 
-    def _take_lines_typed_ahead(self) -> None:
-        """Do the lines that were typed before there was a prompt.
+    def _take_what_was_typed_ahead(self) -> str:
+        """Do the lines that were typed before there was a prompt, and return the beginning of the one after them.
 
         Up to here the terminal edits lines itself and ends them with ctrl-j, which would begin a line in the prompt.
-        It gives out whole lines only; the beginning of one waits for the prompt.
+        So Enter becomes Enter first: a line that ends between here and the prompt must not be taken for half of one.
         """
-        while select.select([sys.stdin], [], [], 0)[0]:
-            data = os.read(sys.stdin.fileno(), 65_536)
+        file = sys.stdin.fileno()
+        while select.select([file], [], [], 0)[0]:
+            data = os.read(file, 65_536)
             for line in data.decode(errors="replace").splitlines():
                 self._typed.put_nowait(line)
             if not data:
                 self._typed.put_nowait(None)  # ctrl-d
                 break
+        self._modes = modes = termios.tcgetattr(file)
+        plain = [modes[0] & ~termios.ICRNL, *modes[1:3], modes[3] & ~(termios.ICANON | termios.ECHO), *modes[4:]]
+        termios.tcsetattr(file, termios.TCSANOW, plain)
+        rest = b""
+        while select.select([file], [], [], 0)[0] and (data := os.read(file, 65_536)):
+            rest += data
+        *lines, beginning = rest.decode(errors="replace").replace("\r", "\n").split("\n")
+        for line in lines:
+            self._typed.put_nowait(line)
+        return beginning if beginning.isprintable() else ""
 
-    async def _run(self) -> None:
+    async def _run(self, beginning: str) -> None:
         try:
-            await self._session.prompt_async()
+            await self._session.prompt_async(default=beginning)
         except (EOFError, KeyboardInterrupt):
             pass  # ctrl-d, or the signal to end
         finally:
+            if self._modes is not None:
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._modes)
             self._typed.put_nowait(None)
             if self._secret is not None and not self._secret.done():
                 self._secret.set_result(None)
