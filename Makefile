@@ -46,10 +46,10 @@ server: $(RUN) ## a server on this machine, in the foreground, with its data in 
 test: $(DEV) ## all tests (TEST=path for some of them, JOBS=0 for one process)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TEST)
 
-faults: $(DEV) ## break a server in every way we know, in about 4 minutes (FAULTS='--only kill --seed 7' for some)
+faults: $(DEV) ## break a server in every way we know, in about 2 minutes (FAULTS='--only kill --seed 7' for some)
 	@$(BIN)/python -m tests.faults --profile quick $(FAULTS)
 
-faults-full: $(DEV) ## the same at length, in about 20 minutes
+faults-full: $(DEV) ## the same at length, in about 15 minutes
 	@$(BIN)/python -m tests.faults --profile full $(FAULTS)
 
 fuzz: $(DEV) ## requests that are nearly right and bytes that are not, for about 10 minutes (SEED=7 for others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -14,12 +15,18 @@ from tests.meta import tree
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The files in the wheel."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=tree.ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    """The files in it."""
     with ZipFile(wheel) as archive:
         return set(archive.namelist())
 
@@ -34,6 +41,21 @@ def test_wheel_has_the_packages_whole(names: set[str]) -> None:
 def test_wheel_has_the_licence(names: set[str]) -> None:
     """The terms travel with the code."""
     assert [name for name in names if name.endswith("/licenses/LICENSE")]
+
+
+def test_what_is_installed_speaks_chinese(wheel: Path, tmp_path: Path) -> None:
+    """The catalogues come along, and are found where they are put."""
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONIOENCODING": "utf-8", "LC_ALL": "zh_CN.UTF-8"}
+    code = (
+        "import sys; from chat_client.line.cli import main; print(__import__('chat_client').__file__); main(['--help'])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
+    ).stdout
+    assert said.startswith(str(tmp_path)), "this is another installation"
+    assert "逐行聊天" in said
 
 
 def test_scripts_lead_somewhere() -> None:
