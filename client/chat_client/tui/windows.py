@@ -249,7 +249,7 @@ class Windows:
             window.screen.show_state(state)
         if window.backlog is None and state.link.synced:
             window.backlog = {name: entry.last_seq for name, entry in state.conversations.items()}
-            self._tell_backlog(window, state)
+            self._tell_backlog(window, window.client.state)
         for notice in state.notices:
             if notice.number > window.last_notice:
                 window.last_notice = notice.number
@@ -315,12 +315,14 @@ class Windows:
             terminal.notify_desktop(self._app, f"{notice.kind} in {notice.conversation}")
 
     def _tell_backlog(self, window: Window, state: ClientState) -> None:
-        """Say at the start what waits, in one toast; each message of it would cover what there is to read."""
+        """Say at the start what waits elsewhere, in one toast; each message of it would cover what there is to read."""
         screen = window.screen
-        if screen is None or not state.unread:
+        others = [each for each in state.conversations.values() if each.name != state.current and not each.muted]
+        mentions, unread = sum(each.mentions for each in others), sum(each.unread for each in others)
+        if screen is None or not unread:
             return
-        parts = [tr_n("{count} mention", "{count} mentions", state.mentions)] if state.mentions else []
-        parts.append(tr_n("{count} unread", "{count} unread", state.unread))
+        parts = [tr_n("{count} mention", "{count} mentions", mentions)] if mentions else []
+        parts.append(tr_n("{count} unread", "{count} unread", unread))
         waits = tr("{what}: {key} tells more").format(what=tr(", ").join(parts), key=screen.key("chat-catch-up"))
         self._app.notify(waits, title=tr("Since you left"), markup=False)
 
