@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ class Terminal:
         self._rest = ""
         self._process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, env=environment(person.data, TERM=term, **more),
-            start_new_session=True,
+            preexec_fn=partial(os.login_tty, slave),
         )  # fmt: skip
         os.close(slave)
 
@@ -132,10 +133,20 @@ class Terminal:
         assert time.monotonic() < until, f"it did not end:\n{self.text}"
         return self._process.wait(DEADLINE_S)
 
+    def hang_up(self) -> None:
+        """Take the terminal away, as closing its window does; returns when the program has ended."""
+        self._master, gone = os.open(os.devnull, os.O_RDWR), self._master
+        os.close(gone)
+        self._process.wait(DEADLINE_S)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it alone."""
+        self._process.send_signal(number)
+
     def close(self) -> None:
         """Kill it, if it still runs."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
+            self.signal(signal.SIGKILL)
             self._process.wait()
         os.close(self._master)
 

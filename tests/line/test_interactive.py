@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
+
+import pytest
 
 from tests.line.conftest import Open, Person, Register, group
 from tests.line.test_oneshot import contents, line_of
@@ -115,6 +118,36 @@ def test_offline_and_back(own_server: Server, tmp_path: Path, terminal: Open) ->
     screen.expect("— online again")
     screen.expect("you, sent now: later")
     assert contents(bob.run("history", "@alice", "--json").stdout) == ["hi", "later"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--plain",)], ids=["prompt", "plain"])
+def test_the_terminal_goes_away(arguments: tuple[str, ...], own_server: Server, tmp_path: Path, terminal: Open) -> None:
+    """When its window is closed the program ends, too; what could not be sent yet is sent by the next run."""
+    alice, bob = (Person(name, tmp_path / name, own_server.address).register() for name in ("alice", "bob"))
+    screen = terminal(alice, *arguments, "@bob")
+    screen.expect("nothing was said here yet")
+    own_server.kill9()
+    screen.expect("— offline: ")
+    screen.type("later\r")
+    screen.expect("you, not sent yet (waiting for a connection): later")
+    screen.hang_up()
+    own_server.start()
+    alice.run("list")
+    assert contents(bob.run("history", "@alice", "--json").stdout) == ["later"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it(number: int, person: Register, terminal: Open) -> None:
+    """Asked to end it takes the prompt away and keeps what is half written."""
+    alice, bob = person("alice"), person("bob")
+    screen = terminal(alice, f"@{bob.name}")
+    screen.expect(">")
+    screen.type("half wr")
+    screen.expect("half wr")
+    screen.signal(number)
+    assert screen.end() == 0
+    screen = terminal(alice, f"@{bob.name}")
+    screen.expect("half wr")
 
 
 def test_what_was_missed(person: Register, terminal: Open) -> None:

@@ -6,7 +6,7 @@ import select
 import sys
 import termios
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final
 
 from prompt_toolkit.application import run_in_terminal
@@ -160,7 +160,8 @@ class PromptScreen:
         The prompt stays while what was typed is done, so nothing typed meanwhile is lost.
         """
         if self._prompting is None:
-            self._prompting = asyncio.create_task(self._run(self._take_what_was_typed_ahead()))
+            draft = self._session.default_buffer.text
+            self._prompting = asyncio.create_task(self._run(draft + self._take_what_was_typed_ahead()))
         return await self._typed.get()
 
     def _take_what_was_typed_ahead(self) -> str:
@@ -194,11 +195,12 @@ class PromptScreen:
         except (EOFError, KeyboardInterrupt):
             pass  # ctrl-d, or the signal to end
         finally:
-            if self._modes is not None:
-                termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._modes)
             self._typed.put_nowait(None)
             if self._secret is not None and not self._secret.done():
                 self._secret.set_result(None)
+            if self._modes is not None:
+                with suppress(termios.error):  # the terminal may be gone
+                    termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, self._modes)
 
     def _entered(self, buffer: Buffer) -> None:
         """Hand on what was typed, and begin a new line."""

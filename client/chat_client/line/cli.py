@@ -401,8 +401,8 @@ def _unexpected(name: str, error: Exception) -> int:
 def _tell(name: str, text: str, code: int) -> int:
     try:
         print(f"{name}: {text}", file=sys.stderr)
-    except BrokenPipeError:
-        pass
+    except OSError:
+        pass  # nobody reads it: the pipe is broken, or the terminal gone
     return code
 
 
