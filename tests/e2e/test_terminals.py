@@ -49,8 +49,13 @@ def numbers(lines: list[str], pattern: re.Pattern[str] = _NUMBERED) -> list[int]
     return [int(match[1]) for line in lines if (match := pattern.search(line))]
 
 
-def _is_beyond(newest: int, lines: list[str]) -> bool:
-    return max(numbers(lines), default=0) > newest
+def _is_next_page(newest: int, lines: list[str]) -> bool:
+    """Tell whether the screen shows numbers beyond ``newest``, from top to bottom without a gap.
+
+    A screen may be caught half drawn, the old page below the new one; one that stays so is the fault.
+    """
+    page = numbers(lines)
+    return bool(page) and page[-1] > newest and page == list(range(page[0], page[-1] + 1))
 
 
 def begins_with(lines: list[str], mark: str, pattern: str) -> bool:
@@ -61,15 +66,14 @@ def begins_with(lines: list[str], mark: str, pattern: str) -> bool:
 def page_through(terminal: Terminal, last: int) -> list[int]:
     """Page down from where the reader stands to ``last``; all numbers that were seen, in order.
 
-    Pages may overlap, so what comes again is left out; what comes twice on one screen is not.
+    Pages may overlap, so what comes again is left out; what stays twice on one screen is a fault.
     """
     seen: list[int] = []
     while not seen or seen[-1] < last:
         if seen:
             terminal.press("PageDown")
         newest = seen[-1] if seen else 0
-        page = numbers(terminal.until(partial(_is_beyond, newest), f"no page after {newest}"))
-        assert page == list(range(page[0], page[0] + len(page))), f"not in order on one screen: {page}"
+        page = numbers(terminal.until(partial(_is_next_page, newest), f"no page in order after {newest}"))
         assert page[0] <= newest + 1, f"{page[0]} follows {newest}"
         seen += [number for number in page if number > newest]
     return seen

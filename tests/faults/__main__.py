@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -38,6 +39,8 @@ def main() -> int:
             again = repeat(name, options.seed, options.profile)
             sys.stdout.write("".join(f"       {line}\n" for line in findings[:20]))
             sys.stdout.write(f"       again: {again}\n       its files: {folder}\n")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
         sys.stdout.flush()
     sys.stdout.write(f"seed {options.seed}, profile {options.profile}: {failed} broken\n")
     return 1 if failed else 0

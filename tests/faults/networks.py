@@ -85,7 +85,6 @@ def _session(address: tuple[str, int], token: str, group: str, message_id: str) 
             client.login(token=token)
             client.sync(limit=0)
             request = start_say(client, f"#{group}", "through everything", message_id=message_id)
-            client.socket.shutdown(socket.SHUT_WR)
             return str(client.answer(request)["type"]) == "ack"
         except (EOFError, OSError):
             return False

@@ -28,6 +28,12 @@ def compiler() -> str | None:
 
 
 @lru_cache(maxsize=1)
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where the library is; gone at the end of the process."""
+    return tempfile.TemporaryDirectory(prefix="chat-faults-")
+
+
+@lru_cache(maxsize=1)
 def built() -> Path:
     """The shim as a shared library, built once for a process.
 
@@ -37,7 +43,7 @@ def built() -> Path:
     found = compiler()
     if found is None:
         raise RuntimeError("no C compiler: install gcc and libc6-dev")
-    target = Path(tempfile.mkdtemp(prefix="chat-faults-")) / "shim.so"
+    target = Path(_folder().name) / "shim.so"
     command = [found, "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(target), str(SOURCE), "-ldl"]
     result = subprocess.run([*command, "-lpthread"], capture_output=True, text=True, check=False)
     if result.returncode:

@@ -43,6 +43,10 @@ class _Way:
         self.source, self.target, self.pair, self.is_up = source, target, pair, is_up
         self.waiting: deque[tuple[float, bytearray]] = deque()
         self.held = 0
+        self.is_read = False
+        """The source has said its last byte."""
+        self.is_over = False
+        """The target knows that, too."""
 
 
 class _Pair:
@@ -103,7 +107,7 @@ class Proxy(threading.Thread):
             selector.register(self._listener, selectors.EVENT_READ)
             for pair in self._pairs:
                 for way in pair.ways:
-                    if way.held < _HELD_BACK:
+                    if not way.is_read and way.held < _HELD_BACK:
                         selector.register(way.source, selectors.EVENT_READ, way)
             for key, _ in selector.select(_TURN_S):
                 if key.data is None:
@@ -117,6 +121,8 @@ class Proxy(threading.Thread):
             if pair.left == 0 and not pair.is_over:
                 self.cuts += 1
                 self._end(pair)
+            elif all(way.is_over for way in pair.ways) and not pair.is_over:
+                self._close(pair)
         self._pairs = [pair for pair in self._pairs if not pair.is_over]
 
     def _accept(self) -> None:
@@ -140,13 +146,14 @@ class Proxy(threading.Thread):
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
             self._end(way.pair)
             return
         weather = way.pair.weather
         if weather.holes_up if way.is_up else weather.holes_down:
+            if not data:
+                self._end(way.pair)
             return
+        way.is_read = not data
         at = 0
         due = time.monotonic() + self._random.uniform(*weather.delay_s)
         while at < len(data):
@@ -173,6 +180,18 @@ class Proxy(threading.Thread):
             del piece[:sent]
             if not piece:
                 way.waiting.popleft()
+        if way.is_read and not way.waiting and not way.is_over:
+            way.is_over = True
+            try:
+                way.target.shutdown(socket.SHUT_WR)
+            except OSError:
+                self._end(pair)
+
+    def _close(self, pair: _Pair) -> None:
+        """Close both sides in peace: all that was said is handed on."""
+        pair.is_over = True
+        for each in pair.sockets:
+            each.close()
 
     def _end(self, pair: _Pair) -> None:
         """Reset both sides: what lies in their buffers is gone."""
