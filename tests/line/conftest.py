@@ -91,7 +91,7 @@ class Terminal:
         self._rest = ""
         self._process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, env=environment(person.data, TERM=term, **more),
-            preexec_fn=partial(os.login_tty, slave),
+            preexec_fn=partial(os.login_tty, slave),  # noqa: PLW1509 - this process has one thread
         )  # fmt: skip
         os.close(slave)
 
