@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -128,8 +129,20 @@ def run(port: int, arguments: Sequence[str]) -> int:
 async def _serve(port: int, arguments: Sequence[str]) -> int:
     from aiohttp import web
     from aiohttp.typedefs import Handler
-    from textual_serve.server import Server
+    from textual_serve import server as pages
+    from textual_serve.app_service import AppService
 
+    class Page(AppService):
+        """The chat-tui of a page. When it is stopped it is gone, not only silent: all of it is written down."""
+
+        async def stop(self) -> None:
+            await super().stop()
+            if self._process is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GRACE_S):
+                        await self._process.communicate()
+
+    vars(pages)["AppService"] = Page  # there is no other way to name it
     with socket.create_server((LOOPBACK, port)) as listener:
         gate = Gate(f"{LOOPBACK}:{listener.getsockname()[1]}")
 
@@ -159,7 +172,7 @@ async def _serve(port: int, arguments: Sequence[str]) -> int:
             answer.headers.update(gate.headers)
 
         command = shlex.join([sys.executable, "-m", "chat_client.tui.cli", *arguments])
-        server = Server(command, LOOPBACK, listener.getsockname()[1], title="chat-tui", public_url=gate.origin)
+        server = pages.Server(command, LOOPBACK, listener.getsockname()[1], title="chat-tui", public_url=gate.origin)
         app = await server._make_app()
         app.on_startup.clear()  # its banner
         app.middlewares.append(guard)
