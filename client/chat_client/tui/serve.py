@@ -15,9 +15,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from chat_client.core.language import tr
+
+if TYPE_CHECKING:
+    from textual_serve.server import Server
 
 __all__ = ["BROWSER_DRIVER", "Gate", "run"]
 
@@ -126,9 +129,8 @@ def run(port: int, arguments: Sequence[str]) -> int:
     return 1
 
 
-async def _serve(port: int, arguments: Sequence[str]) -> int:
-    from aiohttp import web
-    from aiohttp.typedefs import Handler
+def _pages(command: str, port: int, origin: str) -> "Server":
+    """Return what draws pages that each run ``command``."""
     from textual_serve import server as pages
     from textual_serve.app_service import AppService
 
@@ -143,6 +145,13 @@ async def _serve(port: int, arguments: Sequence[str]) -> int:
                         await self._process.communicate()
 
     vars(pages)["AppService"] = Page  # there is no other way to name it
+    return pages.Server(command, LOOPBACK, port, title="chat-tui", public_url=origin)
+
+
+async def _serve(port: int, arguments: Sequence[str]) -> int:
+    from aiohttp import web
+    from aiohttp.typedefs import Handler
+
     with socket.create_server((LOOPBACK, port)) as listener:
         gate = Gate(f"{LOOPBACK}:{listener.getsockname()[1]}")
 
@@ -172,8 +181,7 @@ async def _serve(port: int, arguments: Sequence[str]) -> int:
             answer.headers.update(gate.headers)
 
         command = shlex.join([sys.executable, "-m", "chat_client.tui.cli", *arguments])
-        server = pages.Server(command, LOOPBACK, listener.getsockname()[1], title="chat-tui", public_url=gate.origin)
-        app = await server._make_app()
+        app = await _pages(command, listener.getsockname()[1], gate.origin)._make_app()
         app.on_startup.clear()  # its banner
         app.middlewares.append(guard)
         app.on_response_prepare.append(add_headers)
