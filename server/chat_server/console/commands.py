@@ -16,6 +16,7 @@ from chat_server.console import keeping
 from chat_server.console.figures import stats_lines, trace_lines
 from chat_server.console.link import ConsoleError, Link
 
+EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 69
 
@@ -38,13 +39,20 @@ def run(arguments: Sequence[str]) -> int:
     flags = {} if options.data_dir is None else {"data_dir": options.data_dir}
     try:
         data_path = load(options.config, os.environ, flags).data_path
-        return do(data_path, options)
+        status = do(data_path, options)
+        sys.stdout.flush()
+        return status
     except ConfigError as error:
         print(f"chat-server {name}: {error}", file=sys.stderr)
         return EXIT_USAGE
     except ConsoleError as error:
         print(f"chat-server {name}: {error}", file=sys.stderr)
         return EXIT_UNAVAILABLE
+    except OSError as error:  # of the output: whoever read it may have seen enough, as head has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still held back goes there, not to a second error
+        if not isinstance(error, BrokenPipeError):
+            print(f"chat-server {name}: {error.strerror}", file=sys.stderr)
+        return EXIT_FAILURE
 
 
 def _stats(data_path: Path, options: argparse.Namespace) -> int:

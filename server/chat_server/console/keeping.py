@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from chat_server.store.base import SERVER, AuditLine
 from chat_server.store.copies import backup, restore
 from chat_server.store.errors import StoreError
 from chat_server.store.sqlite import DATABASE
-from chat_server.store.verify import AuditLog, read_audit, verify
+from chat_server.store.verify import AuditLog, Flaw, read_audit, verify
 
 EXIT_FLAWED: Final = 1
 
@@ -30,14 +31,12 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
 
 def do_verify(data_path: Path, options: argparse.Namespace) -> int:
     """Print what is wrong with the store, a line for each flaw; 0 if nothing is."""
-    if not (data_path / DATABASE).exists():
-        raise ConsoleError(f"there is no store in {data_path}")
+    _look(data_path)
     count = 0
     try:
         for flaw in verify(data_path):
             count += 1
-            place = f"conversation {flaw.conversation} seq {flaw.seq}: " if flaw.conversation is not None else ""
-            print(json.dumps(structs.asdict(flaw)) if options.json else f"{place}{flaw.what}")
+            print(json.dumps(structs.asdict(flaw)) if options.json else _flaw_text(flaw))
     except StoreError as error:
         print(f"chat-server verify: the store cannot be read: {error}", file=sys.stderr)
         return EXIT_FLAWED
@@ -46,6 +45,27 @@ def do_verify(data_path: Path, options: argparse.Namespace) -> int:
             f"{count} flaws" if count else "no flaw: every event and every line of the audit log is as it was written"
         )
     return EXIT_FLAWED if count else 0
+
+
+def _flaw_text(flaw: Flaw) -> str:
+    place = f"conversation {flaw.conversation} seq {flaw.seq}: " if flaw.conversation is not None else ""
+    return f"{place}{flaw.what}"
+
+
+def _look(data_path: Path) -> None:
+    """See that there is a store that may be read, before SQLite has only "unable to open" for it.
+
+    Raises:
+        ConsoleError: there is none, or the rights are missing.
+    """
+    try:
+        os.close(os.open(data_path / DATABASE, os.O_RDONLY | os.O_CLOEXEC))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConsoleError(f"there is no store in {data_path}") from None
+    except OSError as error:
+        raise ConsoleError(
+            f"the store in {data_path} cannot be read: {error.strerror}; run this as the user that it belongs to"
+        ) from None
 
 
 def add_audit(parser: argparse.ArgumentParser) -> None:
@@ -58,8 +78,7 @@ def add_audit(parser: argparse.ArgumentParser) -> None:
 
 def do_audit(data_path: Path, options: argparse.Namespace) -> int:
     """Print the audit log, then its head; flaws of its chain go to standard error, and the status is 1."""
-    if not (data_path / DATABASE).exists():
-        raise ConsoleError(f"there is no store in {data_path}")
+    _look(data_path)
     noted = None if options.since is None else chain.parse(options.since)
     if options.since is not None and noted is None:
         raise ConsoleError("a head is what an earlier chat-server audit printed at its end, like 42:9f86...")
@@ -103,14 +122,28 @@ def add_file(parser: argparse.ArgumentParser) -> None:
 
 def do_backup(data_path: Path, options: argparse.Namespace) -> int:
     """Write a backup of the store, running or not."""
-    if not (data_path / DATABASE).exists():
-        raise ConsoleError(f"there is no store in {data_path}")
+    _look(data_path)
     return _done("backup", lambda: backup(data_path, options.file), f"{options.file} is written")
 
 
 def do_restore(data_path: Path, options: argparse.Namespace) -> int:
-    """Make a store from a backup."""
-    return _done("restore", lambda: restore(data_path, options.file), f"{data_path} has the store of {options.file}")
+    """Make a store from a backup and check it; flaws go to standard error, and the status is 1: the store is there."""
+    told = f"{data_path} has the store of {options.file}"
+    return _done("restore", lambda: restore(data_path, options.file), told) or _told_flaws(data_path, options.file)
+
+
+def _told_flaws(data_path: Path, source: Path) -> int:
+    count = 0
+    try:
+        for flaw in verify(data_path):
+            count += 1
+            print(f"chat-server restore: {_flaw_text(flaw)}", file=sys.stderr)
+    except StoreError as error:
+        count += 1
+        print(f"chat-server restore: {error}", file=sys.stderr)
+    if count:
+        print(f"chat-server restore: {source} is damaged: take another one if there is one", file=sys.stderr)
+    return EXIT_FLAWED if count else 0
 
 
 def _done(name: str, work: Callable[[], None], told: str) -> int:
