@@ -9,10 +9,12 @@ import pytest
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
+from chat_client.core import events
 from chat_client.core.config import ClientConfig
 from chat_client.core.language import choose
 from chat_client.tui.screenshot import scene
-from tests.tui.stage import Stage, on_stage
+from chat_protocol import packets
+from tests.tui.stage import START_MS, Stage, entry, on_stage, online
 from tests.tui.test_snapshots import drawn, picture  # noqa: F401 - a fixture
 
 CHINESE = ClientConfig(language="zh")
@@ -66,3 +68,28 @@ async def test_the_language_changes_while_it_runs(tmp_path: Path) -> None:
         stage.app.take_settings(ClientConfig(language="en"))
         await stage.sees("Groups", "Members", "connected", "switch")
         assert "群组" not in stage.text
+
+
+async def test_what_the_server_calls_its_own_conversations_is_told_in_chinese(tmp_path: Path) -> None:
+    """Its titles and its own kinds of notifications are fixed words; what a bot calls its own stays as it is."""
+    name = "!notifications"
+    told = [
+        packets.Notification(
+            conversation=name, seq=seq, message_id=f"n-{seq}", sender="server", sender_name="server",
+            timestamp=START_MS + seq * 1000, kind=kind, content=f"said of {kind}",
+        )
+        for seq, kind in enumerate(("invited", "kicked", "role", "build"), start=1)
+    ]  # fmt: skip
+    happened = [
+        *online(entry(name, 4, title="Notifications"), entry("!announcements", title="Announcements")),
+        events.Arrived(name, tuple(told)),
+        events.ConversationOpened(name),
+    ]
+    async with on_stage(tmp_path, happened, size=(100, 30), config=CHINESE) as stage:
+        await stage.sees("!notifications  通知", "邀请 │ said of invited", "移出 │", "角色 │", "build │")
+        stage.press("ctrl+k")
+        await stage.sees("announcements  公告")
+        assert "Notifications" not in stage.text
+        stage.type("公告")
+        await stage.until(lambda: "notifications  通知" not in stage.text.partition("前往")[2])
+        assert "announcements  公告" in stage.text

@@ -49,7 +49,7 @@ async def test_the_page_has_what_matters_first(tmp_path: Path) -> None:
             "Mentions",
             "#general  dave: @ada look [b]here[/b]",
             "Private messages",
-            "@bob 1",
+            "@bob  Bob 1",
             "psst",
             "Announcements",
             "!announcements 1",

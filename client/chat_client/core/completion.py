@@ -10,6 +10,7 @@ import msgspec
 from chat_client.core import actions_groups, actions_messages, actions_self  # noqa: F401 - they fill the table
 from chat_client.core.state import ClientState
 from chat_client.core.table import ALIASES, COMMANDS, Argument
+from chat_client.core.terms import conversation_title
 from chat_client.core.text import Safe, safe_line
 
 __all__ = ["Candidate", "Completion", "complete"]
@@ -156,8 +157,7 @@ def _rank(wanted: str, user: str, display_name: str) -> int | None:
 def _conversations(word: str, state: ClientState, limit: int) -> list[Candidate]:
     def make(name: str) -> Candidate:
         entry = state.conversations[name]
-        detail = state.name_of(name[1:]) if entry.kind == "private" else entry.title
-        return Candidate(f"{name} ", safe_line(name), detail)
+        return Candidate(f"{name} ", safe_line(name), conversation_title(entry, state))
 
     newest = sorted(state.conversations.values(), key=lambda entry: (entry.role is None, -entry.last_timestamp_ms))
     names = [entry.name for entry in newest if not word.startswith("#") or entry.kind == "group"]

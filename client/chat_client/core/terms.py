@@ -6,9 +6,18 @@ In English they are shown as they are, and what the server says about a group is
 from typing import Final
 
 from chat_client.core.language import language, mark, tr
+from chat_client.core.state import ClientState, Conversation
 from chat_client.core.text import Safe, safe_line
 
-__all__ = ["action_sentence", "presence_word", "refusal_sentence", "role_word", "visibility_word"]
+__all__ = [
+    "action_sentence",
+    "conversation_title",
+    "notification_word",
+    "presence_word",
+    "refusal_sentence",
+    "role_word",
+    "visibility_word",
+]
 
 _PRESENCES: Final = {
     "online": mark("online"),
@@ -19,6 +28,8 @@ _PRESENCES: Final = {
 }
 _ROLES: Final = {"owner": mark("owner"), "moderator": mark("moderator"), "member": mark("member")}
 _VISIBILITIES: Final = {"public": mark("public"), "private": mark("private")}
+_TITLES: Final = {"announcements": mark("Announcements"), "notifications": mark("Notifications")}
+_NOTIFICATIONS: Final = {"invited": mark("invited"), "kicked": mark("kicked"), "role": mark("role")}
 _ACTIONS: Final = {
     "created": mark("{user} created the group"),
     "joined": mark("{user} joined"),
@@ -74,6 +85,19 @@ def role_word(role: str) -> Safe:
 def visibility_word(visibility: str) -> Safe:
     """Return who sees a group, as it is shown."""
     return _word(_VISIBILITIES, visibility)
+
+
+def conversation_title(conversation: Conversation, state: ClientState) -> Safe:
+    """Return what a conversation is called beside its name: a display name, a group's title, or our own word."""
+    if conversation.kind == "private":
+        return state.name_of(conversation.name[1:])
+    known = _TITLES.get(conversation.kind)
+    return conversation.title if known is None or language() == "en" else tr(known)
+
+
+def notification_word(kind: str) -> Safe:
+    """Return the kind of a notification as it is shown: one of the server's own, or what a bot calls it."""
+    return _word(_NOTIFICATIONS, kind)
 
 
 def action_sentence(action: str, subject: str, content: str) -> Safe:

@@ -11,6 +11,7 @@ import msgspec
 
 from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Conversation, Gap, Line, Message
+from chat_client.core.terms import conversation_title
 from chat_client.core.text import safe_line
 from chat_client.line.printer import Look, TextLine, changed_lines, line_lines, rule
 
@@ -171,7 +172,8 @@ class Narrator:
         new_from = entry.new_from
         fresh = sum(1 for line in lines if new_from is not None and line.seq >= new_from)
         lines = [line for line in lines[-max(count, fresh) :] if line.seq]
-        title = tr(": {title}").format(title=entry.title) if entry.title and entry.kind != "private" else ""
+        called = conversation_title(entry, self._before) if entry.title and entry.kind != "private" else ""
+        title = tr(": {title}").format(title=called) if called else ""
         topic = f" ({entry.topic})" if entry.topic else ""
         story = Story([rule(f"{safe_line(entry.name)}{title}{topic}")])
         self._positions[entry.name] = entry.cursor

@@ -15,6 +15,7 @@ from chat_client.core.errors import RequestError
 from chat_client.core.events import Acked
 from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Conversation, Message, kind_of
+from chat_client.core.terms import conversation_title
 from chat_client.core.text import safe_line
 from chat_client.line.codes import FAILED, NOT_YET, OK, UNREACHABLE, USAGE, CommandError
 from chat_client.line.printer import Look, event_lines, line_lines, plain
@@ -227,7 +228,7 @@ def conversation_line(entry: Conversation, state: ClientState) -> str:
     unread = tr_n("{count} unread", "{count} unread", entry.unread) if entry.unread else ""
     mentions = tr_n("{count} mentions you", "{count} mention you", entry.mentions) if entry.mentions else ""
     marks = tr(", ").join(mark for mark in (unread, mentions, tr("muted") if entry.muted else "") if mark)
-    title = state.name_of(entry.name[1:]) if entry.kind == "private" else entry.title
+    title = conversation_title(entry, state)
     return "  ".join(part for part in (safe_line(entry.name), marks or tr("nothing new"), title) if part)
 
 

@@ -15,7 +15,7 @@ from chat_client.core.language import tr, tr_n
 from chat_client.core.lines import line_of
 from chat_client.core.results import Listing
 from chat_client.core.state import Gap, Line, Message, SystemLine
-from chat_client.core.terms import action_sentence
+from chat_client.core.terms import action_sentence, notification_word
 from chat_client.core.text import printable, safe_line
 from chat_protocol.packets import Deleted, Edited, LogEvent, Reaction
 
@@ -126,7 +126,7 @@ def _head(timestamp_ms: int, look: Look, place: str, seq: int) -> TextLine:
 
 def _sender(message: Message, target: Message | None, note: str) -> TextLine:
     if message.kind == "notification":
-        return (("mark", tr("notification ({topic})").format(topic=message.topic)), ("", tr(": ")))
+        return (("mark", tr("notification ({topic})").format(topic=notification_word(message.topic))), ("", tr(": ")))
     name = tr("you") if message.mine else who(message)
     fragments: list[Fragment] = []
     if message.kind == "broadcast":

@@ -6,6 +6,7 @@ from typing import Final
 from chat_client.core.language import tr
 from chat_client.core.results import Opened
 from chat_client.core.state import ClientState, Conversation, Message
+from chat_client.core.terms import conversation_title
 from chat_client.core.text import Safe, safe_line
 from chat_client.tui.drawing import Piece, Row
 from chat_client.tui.panes import badge
@@ -43,8 +44,9 @@ def catch_up(state: ClientState, time_format: str) -> list[Row]:
             kind = entry.kind
             rows.append(_title(_heading(kind)))
         lead: tuple[Piece, ...] = ((" ", "text"), (safe_line(entry.name), "strong"))
-        if entry.title and entry.title != entry.name[1:]:
-            lead = (*lead, (f"  {safe_line(entry.title)}", "dim"))
+        title = conversation_title(entry, state)
+        if title and title != entry.name[1:]:
+            lead = (*lead, (f"  {title}", "dim"))
         rows.append(Row(entry.name, lead, (*badge(entry), (" ", "dim"))))
         said = [message for message in _unseen(entry) if not message.mentions_me]
         rows += [_excerpt(message, entry, time_format) for message in said[-EXCERPTS[entry.kind] :]]

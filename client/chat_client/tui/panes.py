@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from chat_client.core.language import tr, tr_n
 from chat_client.core.state import ClientState, Conversation, LinkStatus, Person, Typist
-from chat_client.core.terms import presence_word, role_word
+from chat_client.core.terms import conversation_title, presence_word, role_word
 from chat_client.tui.drawing import Piece, Row
 from chat_client.tui.looks import Glyphs
 
@@ -222,12 +222,9 @@ def header_row(state: ClientState, glyphs: Glyphs, *, is_alone: bool = False) ->
     if entry is None:
         return Row(left=((f" {state.server_name or 'chat'}", "title"),), right=(link, (" ", "dim")))
     left: list[Piece] = [(f" {entry.name}", "title")]
-    if entry.kind == "private":
-        name = state.name_of(entry.name[1:])
-        if name != entry.name[1:]:
-            left.append((f"  {name}", "text"))
-    elif entry.title and entry.title != entry.name[1:]:
-        left.append((f"  {entry.title}", "text"))
+    title = conversation_title(entry, state)
+    if title and title != entry.name[1:]:
+        left.append((f"  {title}", "text"))
     if entry.kind == "group" and entry.role is None:
         left.append((f"  {tr('you are not a member any more')}", "new"))
     elif entry.topic:

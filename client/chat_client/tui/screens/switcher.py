@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from chat_client.core.language import mark, tr
 from chat_client.core.state import ClientState, Conversation
+from chat_client.core.terms import conversation_title
 from chat_client.tui.drawing import Piece, Row
 from chat_client.tui.looks import Looks
 from chat_client.tui.panes import badge, presence_mark
@@ -53,18 +54,16 @@ def _rank(entry: Conversation, state: ClientState, wanted: str, bare: str) -> in
         return 0
     if bare in name:
         return 1
-    shown = state.name_of(name) if entry.kind == "private" else entry.title
-    return 2 if bare in shown.casefold() else None
+    return 2 if bare in conversation_title(entry, state).casefold() else None
 
 
 def _row(entry: Conversation, state: ClientState, looks: Looks) -> Row:
     if entry.kind == "private":
         mark = presence_mark(state.people.get(entry.name[1:]), looks.glyphs)
         lead: Piece = (f" {mark[0]} ", mark[1])
-        detail = state.name_of(entry.name[1:])
     else:
         lead = (f" {entry.name[0]} ", "dim")
-        detail = entry.title
+    detail = conversation_title(entry, state)
     left: list[Piece] = [lead, (entry.name[1:], "strong" if entry.unread else "text")]
     if detail and detail != entry.name[1:]:
         left.append((f"  {detail}", "dim"))

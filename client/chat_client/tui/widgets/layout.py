@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from chat_client.core.language import tr, tr_n
 from chat_client.core.state import Gap, Message, SystemLine
-from chat_client.core.terms import action_sentence
+from chat_client.core.terms import action_sentence, notification_word
 from chat_client.core.text import printable
 from chat_client.tui.compat import divide_line
 from chat_client.tui.drawing import Piece, Row, clip, draw, on_ground, pad_left, steady
@@ -195,7 +195,7 @@ def _message(rows: "_Rows", message: Message, around: Surroundings) -> None:
     if message.mine:
         role = "me"
     elif message.kind == "notification" and message.topic:
-        name, role = message.topic, "accent"
+        name, role = notification_word(message.topic), "accent"
     rows.name(name, role, _mark(message, around, rows.looks), around)
     rows.begin()
     if around.quote is not None:
