@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TextIO
 
 import msgspec
 
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server until SIGTERM or SIGINT, or one of the other commands; the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     os.umask(0o077)
+    _fill_gaps()
     if arguments and arguments[0] in commands.COMMANDS:
         return commands.run(arguments)
     options = vars(_make_parser().parse_args(arguments))
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load(path, os.environ, flags)
     except ConfigError as error:
         print(f"chat-server: {error}", file=sys.stderr)
-        return EXIT_USAGE if flags else EXIT_CONFIG
+        return EXIT_USAGE if error.is_option else EXIT_CONFIG
     if os.geteuid() == 0 and not config.allow_root and not is_loopback(config.host):
         print(
             "chat-server: a fault in what the network reaches would have all the rights of root: run it as a user of"
@@ -127,7 +129,13 @@ def _serve(config: Config) -> int:
     except (StoreError, TlsError) as error:
         print(f"chat-server: {error}", file=sys.stderr)
         return EXIT_FAILURE
+    except ConfigError as error:
+        print(f"chat-server: {error}", file=sys.stderr)
+        return EXIT_CONFIG
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            print("chat-server: there are too few file descriptors: raise ulimit -n", file=sys.stderr)
+            return EXIT_FAILURE
         print(f"chat-server: cannot listen on {config.host}:{config.port}: {error.strerror}", file=sys.stderr)
         return EXIT_UNAVAILABLE
     with server:
@@ -135,18 +143,39 @@ def _serve(config: Config) -> int:
         shown = f"[{host}]" if ":" in host else host
         if server.first_invite is not None:
             link = invite_link(host, port, server.fingerprint, server.first_invite)
-            print(
+            _tell(
                 f"no account yet: register the first one, the admin, with the invite {server.first_invite}\n"
                 f"or with this link, which also names the certificate: chat-tui --server '{link}'",
-                file=sys.stderr,
+                sys.stderr,
             )
         if server.fingerprint is None:
-            print(f"ready tcp {shown}:{port}", flush=True)
+            _tell(f"ready tcp {shown}:{port}", sys.stdout)
         else:
-            print(f"ready tls {shown}:{port} sha256:{server.fingerprint}", flush=True)
+            _tell(f"ready tls {shown}:{port} sha256:{server.fingerprint}", sys.stdout)
         while signal.sigwait(SIGNALS) == signal.SIGHUP and not (has_terminal and not _has_terminal()):
             server.reload()
     return 0
+
+
+def _fill_gaps() -> None:
+    """Give standard input, output and error that were closed a place, or a file of the store's would get their number.
+
+    What is written to a database as standard error destroys it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def _tell(text: str, file: TextIO) -> None:
+    """Write a line; where it cannot be written it is lost, as one of the log is, and the server serves."""
+    try:
+        print(text, file=file, flush=True)
+    except OSError:
+        if file is sys.stdout:  # nothing else goes there: what is held back would be an error at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _has_terminal() -> bool:

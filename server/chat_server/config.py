@@ -18,10 +18,18 @@ from platformdirs import user_data_path
 from chat_protocol.limits import MAX_FRAME_BYTES, MAX_SERVER_FRAME_BYTES
 
 ENVIRONMENT_PREFIX = "CHAT_SERVER_"
+COMMAND_LINE = "command line"
 
 
 class ConfigError(Exception):
-    """A setting is wrong; the text says which, where it came from and what it should be."""
+    """A setting is wrong; the text says which, where it came from and what it should be.
+
+    ``is_option`` tells whether it came from the command line.
+    """
+
+    def __init__(self, text: str, *, is_option: bool = False) -> None:
+        super().__init__(text)
+        self.is_option = is_option
 
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -39,7 +47,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     allow_root: bool = False
     name: Annotated[str, Meta(min_length=1, max_length=64)] = "Team chat"
     registration: Annotated[str, Meta(pattern="^(open|invite|closed)$")] = "invite"
-    rate_limit: Annotated[str, Meta(pattern=r"^(off|[0-9]+(\.[0-9]+)?)$")] = "10"
+    rate_limit: Annotated[str, Meta(pattern=r"^(off|(?=.*[1-9])[0-9]+(\.[0-9]+)?)$")] = "10"
     rate_burst: Positive = 40
     request_limit: Annotated[int, Meta(ge=1)] = 50
     request_burst: Positive = 500
@@ -56,8 +64,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     io_threads: Annotated[int, Meta(ge=1, le=64)] = 1
     reader_threads: Annotated[int, Meta(ge=1, le=64)] = 2
     hashing_threads: Annotated[int, Meta(ge=1, le=64)] = 2
-    argon2_memory_kib: Annotated[int, Meta(ge=8)] = 19_456
-    argon2_time_cost: Positive = 2
+    argon2_memory_kib: Annotated[int, Meta(ge=8, le=4_194_304)] = 19_456
+    argon2_time_cost: Annotated[int, Meta(ge=1, le=1000)] = 2
     cache_mib: Positive = 64
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: Annotated[str, Meta(pattern="^(auto|json|console)$")] = "auto"
@@ -90,10 +98,22 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     known = {ENVIRONMENT_PREFIX + field.upper(): field for field in Config.__struct_fields__}
     from_environment = {known[key]: value for key, value in environment.items() if key in known}
     merged |= _check(from_environment, "environment", strict=False)
-    merged |= _check(dict(flags), "command line", strict=False)
+    merged |= _check(dict(flags), COMMAND_LINE, strict=False)
     config = msgspec.convert(merged, Config)
     if config.insecure and not is_loopback(config.host):
-        raise ConfigError(f"insecure: plain TCP is allowed on loopback only, not on {config.host}")
+        is_option = not flags.keys().isdisjoint({"insecure", "host"})
+        raise ConfigError(f"insecure: plain TCP is allowed on loopback only, not on {config.host}", is_option=is_option)
+    if config.tls_key and not config.tls_cert:
+        raise ConfigError(
+            "tls_key: a key is of use with its certificate only: set tls_cert", is_option="tls_key" in flags
+        )
+    try:
+        _ = config.data_path
+    except RuntimeError:  # the user has no home directory, as in many containers
+        raise ConfigError(
+            "data_dir: there is no home directory to take it from: set data_dir to a whole path",
+            is_option="data_dir" in flags,
+        ) from None
     return config
 
 
@@ -121,5 +141,6 @@ def _check(values: dict[str, Any], source: str, *, strict: bool) -> dict[str, An
     try:
         config = msgspec.convert(values, Config, strict=strict)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {error}".replace("`$.", "`").replace("$.", "")) from None
+        text = f"{source}: {error}".replace("`$.", "`").replace("$.", "")
+        raise ConfigError(text, is_option=source is COMMAND_LINE) from None
     return {key: getattr(config, key) for key in values}

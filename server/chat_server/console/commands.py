@@ -19,6 +19,7 @@ from chat_server.console.link import ConsoleError, Link
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 69
+EXIT_CONFIG: Final = 78
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         return status
     except ConfigError as error:
         print(f"chat-server {name}: {error}", file=sys.stderr)
-        return EXIT_USAGE
+        return EXIT_USAGE if error.is_option else EXIT_CONFIG
     except ConsoleError as error:
         print(f"chat-server {name}: {error}", file=sys.stderr)
         return EXIT_UNAVAILABLE

@@ -30,7 +30,9 @@ class Listener:
         self._strangers = strangers
         self._most_connections = most_connections
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # "::" is all interfaces, and so also those that have IPv4 alone
+        takes_both = host == "::" and socket.has_dualstack_ipv6()
+        self._sock = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=takes_both)
         self._sock.setblocking(False)
         # kept for when all descriptors are used up: without one, a waiting connection could not even be turned away
         self._spare: socket.socket | None = socket.socket()
@@ -64,7 +66,7 @@ class Listener:
                 sock.close()
                 _log.warning("connection refused: there are too many", most=self._most_connections)
                 continue
-            peer = f"{address[0]}:{address[1]}"
+            peer = f"{address[0].removeprefix('::ffff:')}:{address[1]}"
             if not self._strangers.enter(peer):
                 sock.close()
                 _log.debug("connection refused: too many of one address are not logged in", address=peer)
