@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
+from structlog import DropEvent
 
+from chat_server.log import Sparing
+from tests.conftest import StartServer
 from tests.support.server import environment
 
 FAULT = """
@@ -63,6 +68,42 @@ def test_json_is_one_event_a_line() -> None:
     lines = logged("json").splitlines()
 
     assert [json.loads(line)["event"] for line in lines] == ["failed"]
+
+
+def test_strangers_do_not_fill_the_disk() -> None:
+    """Of one event 20 lines a minute are written, and later how many were not; errors are all told."""
+    now_s = [1000.0]
+    sparing = Sparing(lambda: now_s[0])
+
+    def told(event: str, count: int, level: str = "info") -> list[dict[str, object]]:
+        lines: list[dict[str, object]] = []
+        for _ in range(count):
+            with suppress(DropEvent):
+                lines.append(dict(sparing(None, level, {"event": event})))
+        return lines
+
+    first = told("no TLS", 70)
+    assert len(first) == 20
+    assert ["more" in line for line in first] == [False] * 19 + [True]
+    assert len(told("another", 3)) == 3
+    assert len(told("a fault", 70, "error")) == 70
+
+    now_s[0] += 60
+    assert told("no TLS", 2) == [{"event": "no TLS", "left_out": 50}, {"event": "no TLS"}]
+    now_s[0] += 60
+    assert told("no TLS", 1) == [{"event": "no TLS"}]
+
+
+def test_strangers_on_the_wire(start_server: StartServer) -> None:
+    """Whoever reaches the port can cause no more lines than that."""
+    server = start_server(insecure=False)
+    for _ in range(60):
+        with socket.create_connection(server.address, timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while connection.recv(4096):
+                pass
+    server.terminate()
+    assert 20 <= server.log().count('"event": "no TLS"') <= 40  # a minute may have ended meanwhile
 
 
 GOING_ON = """
