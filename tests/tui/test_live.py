@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -10,13 +11,15 @@ import pytest
 from chat_client.core.addresses import ServerAddress, ServerLink
 from chat_client.core.config import ClientConfig
 from chat_client.core.errors import ConnectError
+from chat_client.core.events import Arrived, ConversationOpened, HistoryLoaded
 from chat_client.core.handshake import probe
 from chat_client.core.profile import Profile
+from chat_client.tui.screens.chat import ChatScreen
 from chat_client.tui.start import Start, decide
 from tests.conftest import Shared, StartServer
 from tests.support.people import People, contents, history, say
 from tests.support.server import Server
-from tests.tui.stage import PASSWORD, Stage, known, live, newcomer
+from tests.tui.stage import PASSWORD, Stage, entry, known, live, message, newcomer, on_stage, online
 
 
 async def ready(stage: Stage) -> None:
@@ -287,3 +290,23 @@ async def test_search_goes_to_the_line(tmp_path: Path, shared_server: Shared, pe
         assert any("→" in row and "the needle 20" in row for row in stage.chat.transcript.rows)
         stage.press("end")
         await stage.sees("hay 180")
+
+
+async def test_what_arrives_at_the_end_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that comes while the screens are taken away does not end the program as a fault of its own."""
+    early, late = ([message("#general", seq, "bob", f"line {seq}") for seq in seqs] for seqs in ((1, 2), (3, 4)))
+    happened = [*online(entry("#general", 4)), Arrived("#general", tuple(late)), ConversationOpened("#general")]
+    async with on_stage(tmp_path, happened) as stage:
+        await stage.sees("line 4")
+        windows = stage.app.windows
+        front = windows.front
+        assert front is not None
+
+        async def receive(_: ChatScreen) -> None:
+            stage.happen(HistoryLoaded("#general", tuple(early), 1, 2, has_older=False))
+            windows._plan_showing(front)
+            async with asyncio.timeout(20):
+                while front.is_showing_planned:  # noqa: ASYNC110 - there is no event for it
+                    await asyncio.sleep(0)
+
+        monkeypatch.setattr(ChatScreen, "on_unmount", receive, raising=False)

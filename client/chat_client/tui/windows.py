@@ -244,6 +244,8 @@ class Windows:
 
     def _show_state(self, window: Window) -> None:
         window.is_showing_planned = False
+        if not self._app.is_running:
+            return  # the screens are being taken away
         state = window.client.state
         if window.screen is not None and window is self.front:
             window.screen.show_state(state)
