@@ -51,6 +51,8 @@ class FakeServer:
         self.logs: dict[str, list[packets.LogEvent]] = {}
         self.by_id: dict[str, packets.LogEvent] = {}
         self.read: dict[tuple[str, str], int] = {}
+        self.positions: dict[str, int] = {}
+        """Where the store has the device in a conversation; it counts after a new epoch."""
         self.passwords: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
         self.connections: list[FakeConnection] = []
@@ -251,7 +253,7 @@ class FakeServer:
             *sorted(self.groups),
             *(name for key in self.logs if key[0] == "@" and (name := self.seen_by(key, user))),
         ]
-        cursors = {name: packet.cursors.get(name, 0) if same else 0 for name in names}
+        cursors = {name: packet.cursors.get(name, 0) if same else self.positions.get(name, 0) for name in names}
         entries = [packets.ConversationEntry(**self.entry(name, user, cursors[name])) for name in names]
         changed = bool(packet.epoch) and not same
         connection.send(packets.Synced(packet.id, self.epoch, entries, epoch_changed=changed or UNSET))

@@ -260,6 +260,27 @@ async def test_new_epoch_drops_positions_but_not_the_outbox(server: FakeServer, 
     assert texts(again) == ["new 0", "new 1", "new 2", "mine"]
 
 
+async def test_a_store_that_was_restored_at_the_same_positions_is_loaded_anew(server: FakeServer, start: Start) -> None:
+    """Nothing moved since the backup; the cache is empty all the same, and must not pass for the whole log."""
+    alice = await start()
+    for number in range(10):
+        server.post("#ops", "bob", f"m{number}")
+    await until(lambda: len(texts(alice)) == 10)
+    await server.stop()
+    await until(lambda: alice.state.link.status != "online")
+    server.epoch = "epoch-2"
+    server.positions["#ops"] = 8
+    await server.start()
+    alice.retry_now()
+    await until(lambda: alice.state.epoch == "epoch-2" and texts(alice) == ["m8", "m9"])
+    await alice.load_older("#ops")
+    assert texts(alice) == [f"m{number}" for number in range(10)]
+    await alice.__aexit__(None, None, None)
+    again = await start()
+    again.open("#ops")
+    await until(lambda: len(texts(again)) == 10)
+
+
 async def test_received_is_told_after_the_commit_and_coalesced(server: FakeServer, start: Start) -> None:
     """``received`` moves forward and is one for many events (protocol.md 4)."""
     alice = await start()

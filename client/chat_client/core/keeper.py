@@ -121,6 +121,9 @@ def _changed_conversations(change: Change) -> list[Conversation]:
     before, after = change.before.conversations, change.after.conversations
     if before is after:
         return []
+    if any(isinstance(event, events.EpochReplaced) for event in change.happened):
+        # Their rows were emptied in this step: also those that stand where they stood before have to be written.
+        return list(after.values())
     touched: Iterable[str] = after
     if not any(isinstance(event, _ABOUT_MANY) for event in change.happened):
         touched = {name for event in change.happened if isinstance(name := getattr(event, "conversation", None), str)}
