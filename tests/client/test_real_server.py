@@ -187,6 +187,39 @@ async def test_private_messages_presence_and_notes(clients: Clients) -> None:
     assert {notice.kind for notice in bob.state.notices} == {"private", "broadcast", "notification"}
 
 
+async def test_a_tired_admin(clients: Clients) -> None:
+    """Accounts are locked out, let in, given a password and roles, and groups deleted, by commands (protocol.md 6)."""
+    alice, bob = await clients.start("alice"), await clients.start("bob")
+    await execute(alice, "/create ops", None)
+
+    assert "bob is locked out" in str(await execute(alice, "/lock bob", None))
+    await until(lambda: bob.state.link.status == "refused")
+    assert "bob may log in again" in str(await execute(alice, "/unlock @bob", None))
+    told = await execute(alice, "/reset-password bob", None)
+    assert isinstance(told, Told)
+    assert len(told.wanted) >= 12
+    assert told.text.endswith(told.wanted)
+    await execute(alice, "/roles bob admin,bot", None)
+    for line in ("/delete-group #ops", "/delete-group #ops please", "/roles bob king"):
+        with pytest.raises(RequestError):
+            await execute(alice, line, None)
+    await until(lambda: "#ops" in alice.state.conversations)
+    await execute(alice, "/delete-group #ops forever", None)
+    await until(lambda: not alice.state.conversations["#ops"].joined)
+
+    sessions = await execute(alice, "/sessions", None)
+    assert isinstance(sessions, Listing)
+    assert [row.cells[0] for row in sessions.rows] == ["alice"]
+    audit = await execute(alice, "/audit", None)
+    assert isinstance(audit, Listing)
+    done = [row.cells[2] for row in reversed(audit.rows) if row.cells[2].startswith("admin_")]
+    assert done == [
+        *("admin_disable_user", "admin_disable_user", "admin_reset_password", "admin_set_roles"),
+        *("admin_delete_group", "admin_sessions"),
+    ]
+    assert [row.cells[3] for row in audit.rows if "bot" in row.cells[3]] == ["user=bob roles=admin,bot"]
+
+
 async def test_every_listing_command_answers(clients: Clients) -> None:
     """Each command that lists something is understood by the server and shown (features.md)."""
     alice = await clients.start("alice")

@@ -1,6 +1,6 @@
 """Do what the user typed. The table of commands is here whole; faces import it from here."""
 
-from chat_client.core import actions_groups, actions_messages, actions_self
+from chat_client.core import actions_admin, actions_groups, actions_messages, actions_self
 from chat_client.core.client import ChatClient
 from chat_client.core.errors import RequestError
 from chat_client.core.language import tr
@@ -12,7 +12,7 @@ from chat_client.core.wording import expand_emoji
 __all__ = ["ALIASES", "COMMANDS", "Argument", "Command", "execute", "perform"]
 
 # Importing these filled the table; the order is that of the help.
-_TOPICS = (actions_groups, actions_messages, actions_self)
+_TOPICS = (actions_groups, actions_messages, actions_self, actions_admin)
 
 
 async def execute(client: ChatClient, line: str, conversation: str | None, *, reply_to: str | None = None) -> Result:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from chat_client.core import actions_groups, actions_messages, actions_self  # noqa: F401 - they fill the table
+from chat_client.core import actions_admin, actions_groups, actions_messages, actions_self  # noqa: F401 - they fill the table
 from chat_client.core.state import ClientState
 from chat_client.core.table import ALIASES, COMMANDS, Argument
 from chat_client.core.terms import conversation_title

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from chat_client.core import actions_groups, actions_messages, actions_self  # noqa: F401 - they fill the table
+from chat_client.core import actions_admin, actions_groups, actions_messages, actions_self  # noqa: F401 - they fill the table
 from chat_client.core.language import tr
 from chat_client.core.table import ALIASES, COMMANDS, Argument, Command
 from chat_client.core.text import Safe, safe_line

@@ -184,6 +184,31 @@ class Requests(ABC):
         answer = await self._ok(packets.Stats, reset=reset)
         return cast(dict[Safe, Any], answers.safe_tree(answer.stats or {}))
 
+    async def lock_out(self, user: str, locked: bool = True) -> None:
+        """Lock an account out, or let it in again (admin)."""
+        await self._ok(packets.AdminDisableUser, user=_user(user), disabled=locked)
+
+    async def reset_password(self, user: str) -> Safe:
+        """Give an account a new password, log its devices out, and return it: it is told only here (admin)."""
+        answer = await self._ok(packets.AdminResetPassword, user=_user(user))
+        return safe_line(answer.password or "")
+
+    async def set_roles(self, user: str, roles: list[str]) -> None:
+        """Give an account all the roles that it has from now on, of ``admin`` and ``bot`` (admin)."""
+        await self._ok(packets.AdminSetRoles, user=_user(user), roles=roles)
+
+    async def delete_group(self, group: str) -> None:
+        """Delete a group with its log; it cannot be undone (admin)."""
+        await self._ok(packets.AdminDeleteGroup, group=_group(group))
+
+    async def sessions(self) -> list[packets.SessionInfo]:
+        """List the connections that are logged in (admin). Their texts are as the server sent them."""
+        return (await self._ok(packets.AdminSessions)).sessions or []
+
+    async def audit(self, *, limit: int = 100) -> list[packets.AuditEntry]:
+        """List the newest lines of the audit log (admin), at most 1,000. Their texts are as the server sent them."""
+        return (await self._ok(packets.AdminAudit, limit=limit)).audit or []
+
     # ---- What the client does besides -------------------------------------------------------------------------------
 
     @abstractmethod
