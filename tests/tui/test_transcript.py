@@ -306,6 +306,20 @@ async def test_every_size_shows_the_newest_line_and_the_composer(size: tuple[int
             assert max(len(line) for line in stage.lines) <= other[0]
 
 
+@pytest.mark.parametrize("size", [(60, 15), (30, 8)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_larger_screen_still_shows_the_end(size: tuple[int, int], tmp_path: Path) -> None:
+    """With more above than a screen holds, a few rows of which the larger screen has room for."""
+    async with on_stage(tmp_path, size=size) as stage:
+        long = ("a " + "x" * 160, "你好 " * 8 + "https://example.com/?with=" + "q" * 90)
+        stage.arrive("#general", "bob", "m1", "m2", "m3", *long, "one", "two", "three", "four", "five", "the last")
+        await stage.sees("the last")
+        await stage.settles()
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.settles()
+        await stage.sees("the last")
+        assert "more below" not in stage.text
+
+
 async def test_folded_joins_are_told_one_by_one_when_asked(tmp_path: Path) -> None:
     """Enter on the one line, or a click, shows who came and went."""
     happened = tuple(

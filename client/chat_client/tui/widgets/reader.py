@@ -233,6 +233,8 @@ class Reader(ScrollView, can_focus=True):
         """Follow whoever else scrolled: a selection that is drawn over the edge."""
         if self.show_vertical_scrollbar:
             self.vertical_scrollbar.position = new_value
+        if self.size.height != self.viewport.height:
+            return  # Textual cut it to what another size allows; nobody scrolled, and on_resize says where one stands
         if not self._is_syncing and round(new_value) != self.viewport.top_row:
             self._go_to_row(round(new_value))
 
