@@ -7,11 +7,14 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import StartServer
-from tests.line.conftest import DEADLINE_S, PASSWORD, Person, Register, group
+from tests.line.conftest import DEADLINE_S, PASSWORD, Person, Register, environment, group
 from tests.support.people import until_true
 from tests.support.server import Server
 
@@ -290,3 +293,31 @@ def test_a_changed_certificate_is_a_full_stop(start_server: StartServer, tmp_pat
     assert "64 hex digits" in alice.run("trust", alice.server, "sha256:12", code=1).stderr
     assert "no longer sha256:" in alice.run("trust", alice.server, server.ready[3]).stdout
     alice.run("list")
+
+
+def redirected(person: Person, redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run chat-cli as a shell does that redirects its streams."""
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "chat_client.line.cli", *arguments]
+    return subprocess.run(
+        command, env=environment(person.data), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        encoding="utf-8", timeout=DEADLINE_S, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(redirection: str, person: Register) -> None:
+    """Whatever a caller closed, the message is sent once and the exit code says so; the cache stays whole."""
+    alice, bob = person("alice"), person("bob")
+    done = redirected(alice, redirection, "send", f"@{bob.name}", "hello")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert contents(bob.run("history", f"@{alice.name}", "--json").stdout) == ["hello"]
+    assert contents(alice.run("history", f"@{bob.name}", "--json").stdout) == ["hello"]
+
+
+def test_an_output_that_is_full(person: Register) -> None:
+    """What cannot be printed is told in one line that says why, with exit code 1."""
+    alice, bob = person("alice"), person("bob")
+    alice.run("send", f"@{bob.name}", "hello")
+    done = redirected(alice, ">/dev/full", "history", f"@{bob.name}")
+    assert done.returncode == 1
+    assert done.stderr == "chat-cli history: stdout cannot be written: No space left on device\n"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +33,19 @@ def test_a_dumb_terminal_is_told_of_the_other_client(terminal: Tmux) -> None:
     told = raw.read_bytes().rpartition(b"chat-tui: ")[2].partition(b"ended=2")[0]
     assert b"chat-cli" in told
     assert b"\x1b" not in told
+
+
+@pytest.mark.parametrize("redirection", ["</dev/null", "<&-", "<&- >&-"])
+def test_without_a_terminal(redirection: str, tmp_path: Path) -> None:
+    """One line and the status of a wrong call, also where there is no standard input at all."""
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "chat_client.tui.cli"]
+    done = subprocess.run(
+        [*command, "--profile", str(tmp_path)], env=os.environ | {"TERM": "xterm", "LC_ALL": "C.UTF-8"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("chat-tui: the screen needs a terminal")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "de_DE.ISO-8859-1"])

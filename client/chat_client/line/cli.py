@@ -1,6 +1,7 @@
 """The command line of ``chat-cli``. Imports nothing heavy before it knows what is wanted."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ from typing import Final, NoReturn
 
 from chat_client.core import language
 from chat_client.core.language import mark, tr
+from chat_client.core.streams import fill_gaps
 from chat_client.line.codes import FAILED, OK, OUTPUT_CLOSED, USAGE, CommandError
 
 __all__ = ["COMMANDS", "main"]
@@ -37,6 +39,9 @@ exit codes:
   141  whoever read the output went away
   ask: 0, 1, 2 are the choices, 70 is what 1 is elsewhere
 """)
+
+_UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a write to standard output fails with, but for a reader who went away."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -355,6 +360,7 @@ def _output_is_gone() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``chat-cli`` and return its exit code; a user never sees a traceback."""
+    fill_gaps()
     _prepare_output()
     name = "chat-cli"
     try:
@@ -374,6 +380,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _tell(name, str(error), error.code)
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            return _unexpected(name, error)
+        _output_is_gone()
+        return _tell(name, tr("{path} cannot be written: {error}").format(path="stdout", error=error.strerror), FAILED)
     except Exception as error:  # noqa: BLE001 - the last net: a user gets one line
         return _unexpected(name, error)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from chat_client.core import language
 from chat_client.core.language import tr
+from chat_client.core.streams import fill_gaps
 
 if TYPE_CHECKING:
     from chat_client.tui.app import ChatApp
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: ended by the user; 1: a failure; 2: a wrong call; 78: a mistake in the settings; 129, 143: ended by a signal.
     """
+    fill_gaps()
     given = sys.argv[1:] if arguments is None else list(arguments)
     language.choose()
     if given[:1] == ["config"]:
