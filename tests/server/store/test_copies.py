@@ -45,7 +45,8 @@ def messages(data_dir: Path) -> list[object]:
     """The contents of all messages of the store."""
     store = open_store(data_dir)
     store.load()
-    found = [event["content"] for event in contents(store.reader()).values()]
+    with closing(store.reader()) as reader:
+        found = [event["content"] for event in contents(reader).values()]
     store.close()
     return found
 
