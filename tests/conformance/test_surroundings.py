@@ -28,7 +28,7 @@ def wait_until_it_serves(data_dir: Path, process: subprocess.Popen[bytes]) -> No
                 return
         except ConsoleError:
             assert time.monotonic() < until
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two questions; what is waited for is the answer
 
 
 @pytest.mark.parametrize("redirections", ["<&- >&- 2>&-", "2>&-", ">/dev/full 2>/dev/full", "> >(true)"])
